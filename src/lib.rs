@@ -1,0 +1,11 @@
+//! helm-keyring: the right encryption keys in rendered Helm manifests, or nothing at all.
+//!
+//! A chart that encrypts data at rest either takes a key in its values or makes up a random one. Under `helm
+//! template` and GitOps a made-up key is another one at every render, and the data encrypted so far is lost. This
+//! program stands behind the render and puts the keys from an external source into it, the same bytes every time.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`yaml`] | YAML as Helm reads it, with byte positions |
+
+pub mod yaml;
