@@ -7,5 +7,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`yaml`] | YAML as Helm reads it, with byte positions |
+//! | [`report`] | findings and how they are printed |
 
+pub mod report;
 pub mod yaml;
