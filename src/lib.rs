@@ -7,7 +7,9 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`yaml`] | YAML as Helm reads it, with byte positions |
+//! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`report`] | findings and how they are printed |
 
+pub mod manifest;
 pub mod report;
 pub mod yaml;

@@ -1,0 +1,579 @@
+//! Edits of one document: byte ranges replaced, and what the document must mean afterwards.
+//!
+//! Each primitive notes the bytes *and* the intended change of the value. [`Patch::apply`] parses the result
+//! and compares it with the intention, so a wrong byte range can refuse a document but never change its meaning.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::cursor::{Cursor, Doubt, Step};
+use crate::yaml::{self, Data, Entry, Node, Span, Style, Tree, Value, is_plain_string};
+
+/// Why a document cannot be edited without risk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The bytes belong to more than one place.
+    #[error("{what} is shared through an anchor, an alias or a merge key")]
+    Shared {
+        /// What was to be edited.
+        what: String,
+        /// Where it is written in the document.
+        offset: usize,
+    },
+    /// A mapping holds a key twice.
+    #[error("{what} is written twice")]
+    Duplicate {
+        /// What was to be edited.
+        what: String,
+        /// Where it is written in the document.
+        offset: usize,
+    },
+    /// The place is written in a way that no primitive edits.
+    #[error("{what} is written in a way that cannot be edited in place")]
+    Layout {
+        /// What was to be edited.
+        what: String,
+        /// Where it is written in the document.
+        offset: usize,
+    },
+    /// The edited document does not mean what was intended.
+    #[error("the edited document would not mean what was intended")]
+    Mismatch,
+}
+
+impl Error {
+    /// Where in the document the problem is.
+    pub fn offset(&self) -> usize {
+        match self {
+            Self::Shared { offset, .. } | Self::Duplicate { offset, .. } | Self::Layout { offset, .. } => *offset,
+            Self::Mismatch => 0,
+        }
+    }
+}
+
+/// A value to be written.
+pub enum New {
+    /// A scalar; may be a key, so it is wiped on drop.
+    Text(Zeroizing<String>),
+    /// A mapping.
+    Map(Vec<(String, New)>),
+}
+
+impl New {
+    /// A scalar.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Zeroizing::new(text.into()))
+    }
+
+    fn value(&self) -> Value {
+        let data = match self {
+            Self::Text(text) => Data::Text(text.clone()),
+            Self::Map(entries) => Data::Map(
+                entries.iter().map(|(k, v)| (k.clone(), Entry { key: Span::default(), value: v.value() })).collect(),
+            ),
+        };
+        Value { data, span: Span::default() }
+    }
+}
+
+/// Bytes of a document to be replaced.
+struct Edit {
+    range: Range<usize>,
+    text: Zeroizing<String>,
+}
+
+/// An intended change: the value at a path, `None` to remove it.
+struct Change {
+    path: Vec<Step>,
+    value: Option<Value>,
+}
+
+/// The edits of one document.
+pub struct Patch<'t, 'a> {
+    tree: &'t Tree<'a>,
+    eol: &'static str,
+    edits: Vec<Edit>,
+    changes: Vec<Change>,
+}
+
+impl<'t, 'a> Patch<'t, 'a> {
+    /// No edit yet.
+    pub fn new(tree: &'t Tree<'a>) -> Self {
+        let first_line = tree.text.split_once('\n').map_or("", |(line, _)| line);
+        Self {
+            tree,
+            eol: if first_line.ends_with('\r') { "\r\n" } else { "\n" },
+            edits: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is to be edited.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// The edited text, if it means what was intended; the original where nothing is to be edited.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    pub fn apply(mut self) -> Result<Zeroizing<String>, Error> {
+        // An insertion goes before a removal that begins at the same byte; equal places keep their order.
+        self.edits.sort_by_key(|edit| (edit.range.start, !edit.range.is_empty()));
+        let text = self.tree.text;
+        let mut out = Zeroizing::new(String::with_capacity(
+            text.len() + self.edits.iter().map(|edit| edit.text.len()).sum::<usize>(),
+        ));
+        let mut done = 0;
+        for edit in &self.edits {
+            out.push_str(text.get(done..edit.range.start).ok_or(Error::Mismatch)?);
+            out.push_str(&edit.text);
+            done = edit.range.end;
+        }
+        out.push_str(text.get(done..).ok_or(Error::Mismatch)?);
+        self.verify(&out)?;
+        Ok(out)
+    }
+
+    fn verify(&self, edited: &str) -> Result<(), Error> {
+        let compose = |tree: &Tree<'_>| Value::compose(tree, 0).map_err(|_| Error::Mismatch);
+        let mut intended = compose(self.tree)?;
+        for change in &self.changes {
+            change.make(&mut intended).ok_or(Error::Mismatch)?;
+        }
+        let reparsed = yaml::parse(edited).map_err(|_| Error::Mismatch)?;
+        if reparsed.has_more == self.tree.has_more && compose(&reparsed)? == intended {
+            Ok(())
+        } else {
+            Err(Error::Mismatch)
+        }
+    }
+
+    /// Removes entries of a mapping, chosen by their keys. With all of them gone, and nothing to stay, the
+    /// caller removes the mapping's own entry instead.
+    ///
+    /// # Errors
+    /// Shared bytes, and layouts that cannot be edited.
+    pub fn remove_entries(&mut self, map: &Cursor<'t, 'a>, chosen: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        let entries = map.node.entries();
+        let is_chosen = |i: usize| entries[i].0.text().is_some_and(chosen);
+        let all: Vec<usize> = (0..entries.len()).filter(|i| is_chosen(*i)).collect();
+        for &i in &all {
+            let (key, value) = &entries[i];
+            let name = key.text().unwrap_or_default();
+            let shared = map.doubt.is_some() || [key, value].iter().any(|node| self.is_referenced(node));
+            if shared {
+                return Err(Error::Shared { what: name.to_owned(), offset: key.start });
+            }
+            self.changes.push(Change { path: child(&map.path, name), value: None });
+            if map.node.style == Style::Block {
+                let range = self.block_lines(key, value)?;
+                self.edits.push(Edit { range, text: Zeroizing::default() });
+            }
+        }
+        if map.node.style == Style::Flow {
+            let spans: Vec<Range<usize>> = entries.iter().map(|(k, v)| k.start..v.span.end.max(k.span.end)).collect();
+            self.remove_from_flow(&spans, &all, map.node.span.end);
+        }
+        Ok(())
+    }
+
+    /// Puts entries first into the mapping under `key` of `parent`, which is made where there is none (before
+    /// the key `before`, else first).
+    ///
+    /// # Errors
+    /// Shared bytes, and layouts that cannot be edited.
+    pub fn put(
+        &mut self,
+        parent: &Cursor<'t, 'a>,
+        key: &str,
+        before: &str,
+        entries: Vec<(String, New)>,
+    ) -> Result<(), Error> {
+        let Some(child_node) = parent.get(key) else {
+            self.editable(parent, key)?;
+            let siblings = parent.node.entries();
+            let at = siblings.iter().position(|(k, _)| k.text() == Some(before)).unwrap_or(0);
+            return self.insert(parent, at, vec![(key.to_owned(), New::Map(entries))]);
+        };
+        self.editable(&child_node, key)?;
+        if !child_node.node.entries().is_empty() {
+            return self.insert(&child_node, 0, entries);
+        }
+        let is_null = Value::compose_node(self.tree, child_node.node, 0).is_ok_and(|v| matches!(v.data, Data::Null));
+        if !is_null && !matches!(child_node.node.kind, yaml::Kind::Mapping(_)) {
+            return Err(Error::Layout { what: key.to_owned(), offset: child_node.node.start });
+        }
+        let range = child_node.node.start..child_node.node.span.end;
+        let new = New::Map(entries);
+        let (range, text) = if parent.node.style == Style::Flow {
+            let blank = if range.is_empty() { " " } else { "" };
+            (range, format!("{blank}{}", self.flow(&new).as_str()))
+        } else {
+            let column = self.column(parent)?;
+            let blank_before =
+                self.tree.text[..range.start].len() - self.tree.text[..range.start].trim_end_matches(' ').len();
+            let mut text = Zeroizing::new(String::new());
+            self.block_children(&new, column + self.step(parent), &mut text);
+            (range.start - blank_before..range.end, format!("{}{}", self.eol, text.trim_end_matches(self.eol)))
+        };
+        self.edits.push(Edit { range, text: Zeroizing::new(text) });
+        self.changes.push(Change { path: child_node.path, value: Some(new.value()) });
+        Ok(())
+    }
+
+    /// Replaces a scalar by a text, in double quotes.
+    ///
+    /// # Errors
+    /// Shared bytes, and anything but a one-line scalar.
+    pub fn replace(&mut self, scalar: &Cursor<'t, 'a>, text: &str) -> Result<(), Error> {
+        let what = scalar.path.last().map_or_else(String::new, step_name);
+        self.editable(scalar, &what)?;
+        if !matches!(scalar.node.style, Style::Plain | Style::Quoted) || scalar.text().is_none() {
+            return Err(Error::Layout { what, offset: scalar.node.start });
+        }
+        let blank = if scalar.node.is_empty_plain() { " " } else { "" };
+        let quoted = Zeroizing::new(format!("{blank}{}", double_quoted(text).as_str()));
+        self.edits.push(Edit { range: scalar.node.start..scalar.node.span.end, text: quoted });
+        self.changes.push(Change { path: scalar.path.clone(), value: Some(New::text(text).value()) });
+        Ok(())
+    }
+
+    /// Makes a sequence hold `keep` of its items (by index), then copies of the item `model`, each with some of
+    /// its scalars written anew: (old scalar, new text).
+    ///
+    /// # Errors
+    /// Shared bytes, and layouts that cannot be edited.
+    pub fn complete_items(
+        &mut self,
+        list: &Cursor<'t, 'a>,
+        keep: &[usize],
+        model: usize,
+        copies: &[Vec<(Cursor<'t, 'a>, String)>],
+    ) -> Result<(), Error> {
+        let what = list.path.last().map_or_else(String::new, step_name);
+        self.editable(list, &what)?;
+        let items = list.node.items();
+        let layout = || Error::Layout { what: what.clone(), offset: list.node.start };
+        let item = items.get(model).ok_or_else(layout)?;
+        if items.iter().any(|item| self.is_referenced(item)) {
+            return Err(Error::Shared { what, offset: list.node.start });
+        }
+        let dropped: Vec<usize> = (0..items.len()).filter(|i| !keep.contains(i)).collect();
+        let begin = if list.node.style == Style::Flow { item.start } else { self.dash(item).ok_or_else(layout)? };
+        let (at, separator) = if list.node.style == Style::Flow {
+            let spans: Vec<_> = items.iter().map(|item| item.start..item.span.end).collect();
+            self.remove_from_flow(&spans, &dropped, list.node.span.end);
+            (item.span.end, format!(",{}", self.flow_gap(list.node.start, items[0].start)))
+        } else {
+            for &i in &dropped {
+                let dash = self.dash(&items[i]).ok_or_else(layout)?;
+                let range = self.whole_lines(dash, items[i].span.end).ok_or_else(layout)?;
+                self.edits.push(Edit { range, text: Zeroizing::default() });
+            }
+            (self.line_end(item.span.end), format!("{}{}", self.eol, " ".repeat(begin - self.line_start(begin))))
+        };
+        let mut text = Zeroizing::new(String::new());
+        let mut values = self.item_values(list, keep)?;
+        for copy in copies {
+            text.push_str(&separator);
+            text.push_str(&self.copied(begin..item.span.end, copy).ok_or_else(layout)?);
+            values.push(copied_value(&list.items()[model], copy)?);
+        }
+        self.edits.push(Edit { range: at..at, text });
+        self.changes.push(Change {
+            path: list.path.clone(),
+            value: Some(Value { data: Data::List(values), span: Span::default() }),
+        });
+        Ok(())
+    }
+
+    fn item_values(&self, list: &Cursor<'t, 'a>, keep: &[usize]) -> Result<Vec<Value>, Error> {
+        let kept = keep.iter().filter_map(|i| list.node.items().get(*i));
+        kept.map(|item| Value::compose_node(self.tree, item, 0).map_err(|_| Error::Mismatch)).collect()
+    }
+
+    /// The source of an item with some scalars' texts exchanged inside their own quotes.
+    fn copied(&self, bytes: Range<usize>, changes: &[(Cursor<'t, 'a>, String)]) -> Option<String> {
+        let mut changes: Vec<_> = changes.iter().collect();
+        changes.sort_by_key(|(scalar, _)| scalar.node.span.start);
+        let mut out = String::new();
+        let mut done = bytes.start;
+        for (scalar, new) in changes {
+            let old = scalar.text().filter(|old| !old.is_empty())?;
+            let source = self.tree.text.get(scalar.node.span.clone())?;
+            if source.matches(old).count() != 1 || !is_plain_string(new) && scalar.node.style == Style::Plain {
+                return None;
+            }
+            out.push_str(self.tree.text.get(done..scalar.node.span.start)?);
+            out.push_str(&source.replace(old, new));
+            done = scalar.node.span.end;
+        }
+        out.push_str(self.tree.text.get(done..bytes.end)?);
+        Some(out)
+    }
+
+    /// Inserts entries before the entry `at` of a mapping that has some.
+    fn insert(&mut self, map: &Cursor<'t, 'a>, at: usize, entries: Vec<(String, New)>) -> Result<(), Error> {
+        let what = entries.first().map_or_else(String::new, |(key, _)| key.clone());
+        let existing = map.node.entries();
+        let anchor = existing.get(at).ok_or(Error::Layout { what: what.clone(), offset: map.node.start })?;
+        let key_start = anchor.0.start;
+        let new = New::Map(entries);
+        let mut text = Zeroizing::new(String::new());
+        if map.node.style == Style::Flow {
+            let all_go = existing.iter().all(|(k, _)| k.text().is_some_and(|name| self.is_removed(&map.path, name)));
+            let gap = self.flow_gap(map.node.start, existing[0].0.start);
+            text.push_str(&self.flow_entries(&new, &gap));
+            if !all_go {
+                text.push_str(&format!(",{gap}"));
+            }
+            self.edits.push(Edit { range: key_start..key_start, text });
+        } else {
+            let line = self.line_start(key_start);
+            let column = key_start - line;
+            self.block_children_with_step(&new, column, self.step(map), &mut text);
+            if self.tree.text[line..key_start].trim_matches(' ').is_empty() {
+                self.edits.push(Edit { range: line..line, text });
+            } else {
+                // The first key stands behind a dash: the new entries take its place.
+                let shifted = format!("{}{}", text.trim_start_matches(' '), " ".repeat(column));
+                self.edits.push(Edit { range: key_start..key_start, text: Zeroizing::new(shifted) });
+            }
+        }
+        if let New::Map(entries) = new {
+            for (key, value) in entries {
+                self.changes.push(Change { path: child(&map.path, &key), value: Some(value.value()) });
+            }
+        }
+        Ok(())
+    }
+
+    fn is_removed(&self, map: &[Step], key: &str) -> bool {
+        let path = child(map, key);
+        self.changes.iter().any(|change| change.value.is_none() && change.path == path)
+    }
+
+    fn editable(&self, cursor: &Cursor<'t, 'a>, what: &str) -> Result<(), Error> {
+        let (what, offset) = (what.to_owned(), cursor.node.start);
+        match cursor.doubt {
+            None => Ok(()),
+            Some(Doubt::Shared) => Err(Error::Shared { what, offset }),
+            Some(Doubt::Duplicate) => Err(Error::Duplicate { what, offset }),
+        }
+    }
+
+    fn is_referenced(&self, node: &Node<'_>) -> bool {
+        matches!(node.kind, yaml::Kind::Alias(_)) || node.anchor.is_some_and(|id| self.tree.references(id) > 0)
+    }
+
+    // --- where things stand ---
+
+    fn line_start(&self, at: usize) -> usize {
+        self.tree.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
+    /// The end of the line that holds `at`, before its line break.
+    fn line_end(&self, at: usize) -> usize {
+        let rest = &self.tree.text[at..];
+        let line = rest.find('\n').map_or(rest, |newline| &rest[..newline]);
+        at + line.strip_suffix('\r').unwrap_or(line).len()
+    }
+
+    /// Lines from the one that `start` begins (only blanks before it) to the one that `end` ends (only a comment
+    /// behind it), line break included.
+    fn whole_lines(&self, start: usize, end: usize) -> Option<Range<usize>> {
+        let text = self.tree.text;
+        let line_start = self.line_start(start);
+        let line_end = self.line_end(end);
+        let behind = text[end..line_end].trim_start();
+        let alone =
+            text[line_start..start].trim_matches(' ').is_empty() && (behind.is_empty() || behind.starts_with('#'));
+        let newline = text[line_end..].find('\n').map_or(text.len(), |offset| line_end + offset + 1);
+        alone.then_some(line_start..newline)
+    }
+
+    fn block_lines(&self, key: &Node<'_>, value: &Node<'_>) -> Result<Range<usize>, Error> {
+        let end = value.span.end.max(key.span.end);
+        self.whole_lines(key.start, end)
+            .ok_or_else(|| Error::Layout { what: key.text().unwrap_or_default().to_owned(), offset: key.start })
+    }
+
+    /// The dash of a block sequence's item.
+    fn dash(&self, item: &Node<'_>) -> Option<usize> {
+        let before = self.tree.text[..item.start].trim_end();
+        before.ends_with('-').then(|| before.len() - 1)
+    }
+
+    /// The column at which a block mapping's keys begin.
+    fn column(&self, map: &Cursor<'t, 'a>) -> Result<usize, Error> {
+        let first = map.node.entries().first().map(|(key, _)| key.start);
+        first
+            .map(|at| at - self.line_start(at))
+            .ok_or(Error::Layout { what: "an empty mapping".into(), offset: map.node.start })
+    }
+
+    /// By how much the mappings below this one are indented: as the first such child, else 2.
+    fn step(&self, map: &Cursor<'t, 'a>) -> usize {
+        let own = self.column(map).unwrap_or(0);
+        let nested =
+            map.node.entries().iter().filter(|(_, value)| value.style == Style::Block && !value.entries().is_empty());
+        let columns = nested.map(|(_, value)| value.entries()[0].0.start).map(|at| at - self.line_start(at));
+        columns.filter(|column| *column > own).map(|column| column - own).next().unwrap_or(2)
+    }
+
+    /// What stands between the bracket and the first element, so that new elements are spaced alike.
+    fn flow_gap(&self, open: usize, first: usize) -> String {
+        let gap = &self.tree.text[open..first];
+        match gap.rfind('\n') {
+            Some(newline) => {
+                let from = if gap[..newline].ends_with('\r') { newline - 1 } else { newline };
+                gap[from..].to_owned()
+            }
+            None => " ".to_owned(),
+        }
+    }
+
+    fn remove_from_flow(&mut self, spans: &[Range<usize>], removed: &[usize], close: usize) {
+        let mut i = 0;
+        while i < removed.len() {
+            let first = removed[i];
+            while i + 1 < removed.len() && removed[i + 1] == removed[i] + 1 {
+                i += 1;
+            }
+            let last = removed[i];
+            let range = match (first.checked_sub(1), spans.get(last + 1)) {
+                (_, Some(next)) => spans[first].start..next.start,
+                (Some(previous), None) => spans[previous].end..spans[last].end,
+                (None, None) => {
+                    let tail = self.tree.text[spans[last].end..close].trim_end_matches(['}', ']']);
+                    let comma = tail.find(',').map_or(0, |at| at + 1);
+                    spans[first].start..spans[last].end + comma
+                }
+            };
+            self.edits.push(Edit { range, text: Zeroizing::default() });
+            i += 1;
+        }
+    }
+
+    // --- how things are written ---
+
+    fn block_children(&self, new: &New, column: usize, out: &mut String) {
+        self.block_children_with_step(new, column, 2, out);
+    }
+
+    fn block_children_with_step(&self, new: &New, column: usize, step: usize, out: &mut String) {
+        let New::Map(entries) = new else { return };
+        for (key, value) in entries {
+            out.push_str(&" ".repeat(column));
+            out.push_str(&plain_or_quoted(key));
+            out.push(':');
+            match value {
+                New::Text(text) => {
+                    out.push(' ');
+                    out.push_str(&plain_or_quoted(text));
+                    out.push_str(self.eol);
+                }
+                New::Map(_) => {
+                    out.push_str(self.eol);
+                    self.block_children_with_step(value, column + step, step, out);
+                }
+            }
+        }
+    }
+
+    fn flow(&self, new: &New) -> Zeroizing<String> {
+        match new {
+            New::Text(text) => double_quoted(text),
+            New::Map(_) => Zeroizing::new(format!("{{{}}}", self.flow_entries(new, " ").as_str())),
+        }
+    }
+
+    fn flow_entries(&self, new: &New, gap: &str) -> Zeroizing<String> {
+        let New::Map(entries) = new else { return Zeroizing::default() };
+        let mut out = Zeroizing::new(String::new());
+        for (i, (key, value)) in entries.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+                out.push_str(gap);
+            }
+            out.push_str(&double_quoted(key));
+            out.push_str(": ");
+            out.push_str(&self.flow(value));
+        }
+        out
+    }
+}
+
+fn copied_value(model: &Cursor<'_, '_>, changes: &[(Cursor<'_, '_>, String)]) -> Result<Value, Error> {
+    let mut value = Value::compose_node(model.tree(), model.node, 0).map_err(|_| Error::Mismatch)?;
+    for (scalar, new) in changes {
+        let path = scalar.path.get(model.path.len()..).ok_or(Error::Mismatch)?.to_vec();
+        let change = Change { path, value: Some(New::text(new).value()) };
+        change.make(&mut value).ok_or(Error::Mismatch)?;
+    }
+    Ok(value)
+}
+
+impl Change {
+    /// Makes the change in a value; `None` if the path leads nowhere.
+    fn make(&self, root: &mut Value) -> Option<()> {
+        let (last, way) = self.path.split_last()?;
+        let mut at = root;
+        for step in way {
+            at = match (step, &mut at.data) {
+                (Step::Key(key), Data::Map(map)) => &mut map.get_mut(key)?.value,
+                (Step::Index(i), Data::List(items)) => items.get_mut(*i)?,
+                _ => return None,
+            };
+        }
+        match (last, &mut at.data, &self.value) {
+            (Step::Key(key), Data::Map(map), Some(value)) => {
+                map.insert(key.clone(), Entry { key: Span::default(), value: value.clone() });
+            }
+            (Step::Key(key), Data::Map(map), None) => {
+                // Two equal keys are removed by two changes.
+                map.remove(key);
+            }
+            (Step::Index(i), Data::List(items), Some(value)) => *items.get_mut(*i)? = value.clone(),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+fn child(path: &[Step], key: &str) -> Vec<Step> {
+    path.iter().cloned().chain([Step::Key(key.to_owned())]).collect()
+}
+
+fn step_name(step: &Step) -> String {
+    match step {
+        Step::Key(key) => key.clone(),
+        Step::Index(i) => format!("item {i}"),
+    }
+}
+
+fn plain_or_quoted(text: &str) -> Zeroizing<String> {
+    if is_plain_string(text) { Zeroizing::new(text.to_owned()) } else { double_quoted(text) }
+}
+
+fn double_quoted(text: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(text.len() + 2));
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if (c as u32) < 0x20 || c as u32 == 0x7f => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests;

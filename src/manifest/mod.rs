@@ -1,0 +1,13 @@
+//! Rendered manifests: cut a stream into documents, find objects, edit byte ranges, check the edits.
+
+mod cursor;
+mod edit;
+mod object;
+mod pod;
+mod split;
+
+pub use cursor::{Cursor, Doubt, Step};
+pub use edit::{Error as EditError, New, Patch};
+pub use object::Object;
+pub use pod::{Pod, SecretKeyRef, SecretVolume};
+pub use split::{glued_markers, split};

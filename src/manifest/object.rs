@@ -1,0 +1,43 @@
+//! Kubernetes objects of a document: the document itself, or the items of a `kind: List`.
+
+use super::cursor::Cursor;
+
+/// A Kubernetes object.
+#[derive(Clone)]
+pub struct Object<'t, 'a> {
+    /// Its mapping.
+    pub root: Cursor<'t, 'a>,
+    /// `kind`, empty if there is none.
+    pub kind: &'t str,
+    /// `metadata.name`, empty if there is none.
+    pub name: &'t str,
+    /// `metadata.namespace`
+    pub namespace: Option<&'t str>,
+}
+
+impl<'t, 'a> Object<'t, 'a> {
+    /// The objects of a document, in order.
+    pub fn all(root: Cursor<'t, 'a>) -> Vec<Self> {
+        let text = |cursor: &Cursor<'t, 'a>, path: &[&str]| cursor.at(path).and_then(|c| c.text());
+        let kind = text(&root, &["kind"]).unwrap_or("");
+        if kind.ends_with("List")
+            && let Some(items) = root.get("items")
+        {
+            return items.items().into_iter().flat_map(Self::all).collect();
+        }
+        let name = text(&root, &["metadata", "name"]).unwrap_or("");
+        let namespace = text(&root, &["metadata", "namespace"]);
+        vec![Self { root, kind, name, namespace }]
+    }
+
+    /// `Deployment/lr-backend`, for messages.
+    pub fn title(&self) -> String {
+        let or = |text: &'t str, or: &'static str| if text.is_empty() { or } else { text };
+        format!("{}/{}", or(self.kind, "(no kind)"), or(self.name, "(no name)"))
+    }
+
+    /// Where it begins in its document.
+    pub fn offset(&self) -> usize {
+        self.root.node.start
+    }
+}
