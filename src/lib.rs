@@ -7,9 +7,11 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`yaml`] | YAML as Helm reads it, with byte positions |
+//! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`report`] | findings and how they are printed |
 
+pub mod key;
 pub mod manifest;
 pub mod report;
 pub mod yaml;
