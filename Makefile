@@ -1,0 +1,39 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+# A recipe is one bash script: it stops at the first command that fails.
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test fmt bench fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## build, then show the tool with a real Helm: $HELM, the one on PATH, or a fetched one
+	cargo build --release --locked
+	helm=$${HELM:-$$(command -v helm || python3 tools/fetch.py helm-3.19.0 | cut -d' ' -f2-)}
+	HELM=$$helm bash demo/run.sh
+
+test: ## everything CI checks, in its order; fetches two Helms the first time
+	@times=
+	step() {
+		local name=$$1 start=$$SECONDS; shift
+		echo "== $$name"
+		"$$@"
+		times+=" $$name $$((SECONDS - start))s"
+	}
+	step fetch python3 tools/fetch.py helm-3.19.0 helm-4.3.1
+	step fmt cargo fmt --check
+	step clippy cargo clippy --locked --all-targets -- -D warnings
+	step doc env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	step test cargo test --locked
+	step tools python3 -B tools/test_fetch.py -q
+	echo "== all passed:$$times"
+
+fmt: ## format the code
+	cargo fmt
+
+bench: ## run the benchmarks
+	cargo bench --locked
+
+fuzz: ## run the fuzz targets
+	bash fuzz/run.sh
