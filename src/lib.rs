@@ -7,6 +7,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`yaml`] | YAML as Helm reads it, with byte positions |
+//! | [`values`] | the user's values as Helm merges them |
 //! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`report`] | findings and how they are printed |
@@ -14,4 +15,5 @@
 pub mod key;
 pub mod manifest;
 pub mod report;
+pub mod values;
 pub mod yaml;

@@ -1,4 +1,4 @@
-//! Findings: what is wrong, where, and what to do. Data first; [`human`] is one way to print them.
+//! Findings: what is wrong, where, and what to do. Data first; [`human()`] is one way to print them.
 
 mod human;
 

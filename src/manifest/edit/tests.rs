@@ -131,12 +131,14 @@ fn only_the_edited_bytes_differ() {
     }
 }
 
+type Expected = fn(&Error) -> bool;
+
 #[test]
 fn what_cannot_be_edited_safely_is_refused() {
-    let shared: fn(&Error) -> bool = |e| matches!(e, Error::Shared { .. });
-    let duplicate: fn(&Error) -> bool = |e| matches!(e, Error::Duplicate { .. });
-    let any: fn(&Error) -> bool = |_| true;
-    let cases: &[(Do, &str, fn(&Error) -> bool)] = &[
+    let shared: Expected = |e| matches!(e, Error::Shared { .. });
+    let duplicate: Expected = |e| matches!(e, Error::Duplicate { .. });
+    let any: Expected = |_| true;
+    let cases: &[(Do, &str, Expected)] = &[
         (Do::Put, "data: &d\n  a: 1\nb: *d\n", shared),
         (Do::Put, "b: &d {a: 1}\ndata: *d\n", shared),
         (Do::Remove, "b: &d {k0: 1}\ndata: *d\n", shared),
