@@ -6,14 +6,24 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | [`config`] | `keyring.yaml`: keyrings, environments, sources |
+//! | [`init`] | a first `keyring.yaml` for a chart |
+//! | [`profile`] | how a chart spells its keys, as data |
+//! | [`schema`] | JSON Schemas, with messages that point into the YAML |
 //! | [`yaml`] | YAML as Helm reads it, with byte positions |
 //! | [`values`] | the user's values as Helm merges them |
 //! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
+//! | [`keyring`] | numbered keys and their invariant |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`report`] | findings and how they are printed |
 
+pub mod config;
+pub mod init;
 pub mod key;
+pub mod keyring;
 pub mod manifest;
+pub mod profile;
 pub mod report;
+pub mod schema;
 pub mod values;
 pub mod yaml;

@@ -1,0 +1,295 @@
+//! `keyring.yaml`: which keyrings and environments there are, and where their keys come from.
+//!
+//! Precedence, highest first: flag, `HELM_KEYRING_*`, environment, keyring, profile. [`Overrides`] carries the
+//! first two; [`Config::select`] applies all of it and gives one [`Selection`] a keyring.
+//!
+//! | file | question |
+//! |---|---|
+//! | `find` | where does the file lie? |
+//! | `choose` | which keyrings are meant, and in which environment? |
+//! | `select` | what holds there, all precedence applied? |
+//! | `fit` | does it fit the profile? |
+//! | `mode` | may keys be made up? |
+
+mod choose;
+mod find;
+mod fit;
+mod mode;
+mod select;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::profile::Profile;
+use crate::report::{Place, Refusal};
+use crate::schema::Document;
+
+/// The JSON Schema of `keyring.yaml`.
+pub const SCHEMA: &str = include_str!("../../schema/keyring.schema.json");
+
+/// The name of the file.
+pub const FILE: &str = "keyring.yaml";
+
+/// A read and validated configuration file.
+pub struct Config {
+    /// The file, as it is named in messages.
+    pub path: PathBuf,
+    /// The keyrings by name.
+    pub keyrings: BTreeMap<String, Keyring>,
+    document: Document,
+}
+
+/// What is read from the file.
+#[derive(Deserialize)]
+struct Content {
+    keyrings: BTreeMap<String, Keyring>,
+}
+
+impl Config {
+    /// Finds and reads the file: the one of `--config`, or the nearest one from the folder `start` upward, no
+    /// further than the root of the repository (the folder that holds `.git`). Outside of a repository only
+    /// `start` counts. Give `Path::new("")` for the working directory: messages then name files from there.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or does not fit its schema.
+    pub fn find(start: &Path, overrides: &Overrides) -> Result<Option<Self>, Refusal> {
+        let path = overrides.config.clone().or_else(|| find::upward(start));
+        path.map(|path| Self::read(&path)).transpose()
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or does not fit its schema.
+    pub fn read(path: &Path) -> Result<Self, Refusal> {
+        Self::from_document(path, Document::read(path)?)
+    }
+
+    /// Reads a text as if it stood in the file `path`.
+    ///
+    /// # Errors
+    /// A text that does not fit its schema.
+    pub fn parse(path: &Path, text: String) -> Result<Self, Refusal> {
+        Self::from_document(path, Document::parse(path.display().to_string(), text)?)
+    }
+
+    fn from_document(path: &Path, document: Document) -> Result<Self, Refusal> {
+        let Content { keyrings } = document.checked(SCHEMA)?;
+        Ok(Self { path: path.to_owned(), keyrings, document })
+    }
+
+    /// The folder of the file: what it names is relative to this, and the lock lies here.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The Secrets that any keyring of the file names.
+    pub fn secret_names(&self) -> BTreeSet<String> {
+        let environments =
+            |keyring: &Keyring| keyring.environments.values().map(|e| e.settings.instance.clone()).collect::<Vec<_>>();
+        let all = self.keyrings.values().flat_map(|keyring| {
+            environments(keyring)
+                .into_iter()
+                .chain([keyring.settings.instance.clone()])
+                .filter_map(|instance| instance.secret)
+        });
+        all.flat_map(|names| match names {
+            SecretNames::One(name) => vec![name],
+            SecretNames::ById(names) => names.into_values().collect(),
+        })
+        .collect()
+    }
+}
+
+/// One application's keyring.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Keyring {
+    /// A shipped profile's name, or a file relative to the configuration file.
+    pub profile: String,
+    /// What holds for every environment that does not say otherwise.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// The environments by name.
+    pub environments: BTreeMap<String, Environment>,
+}
+
+/// One environment of a keyring.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Environment {
+    /// The Kubernetes namespace, by which the environment is recognised.
+    pub namespace: Option<String>,
+    /// Values files that `check` merges and judges, over the chart's own.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// Where the keys come from.
+    pub source: Option<Source>,
+    /// `gitops` unless it says `dev`.
+    pub mode: Option<Mode>,
+    /// What differs from the keyring's own settings.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// What a keyring says, and an environment may say otherwise.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// Which instance of the chart is meant.
+    #[serde(default)]
+    pub instance: Instance,
+    /// In what form the keys are delivered.
+    pub emit: Option<Emit>,
+    /// Whether consumers' pods get the fingerprint annotation that restarts them; default: yes.
+    pub annotate: Option<bool>,
+    /// A minijinja frame for an own Secret, relative to the configuration file.
+    pub template: Option<PathBuf>,
+}
+
+/// Which instance of the chart is meant, where there can be doubt.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Instance {
+    /// A dependency's name or alias (dotted for deeper ones) under which the chart's values lie.
+    pub values: Option<String>,
+    /// The Secret's name: one, or one for each `id` of the profile's Secrets.
+    pub secret: Option<SecretNames>,
+}
+
+/// The name of a profile's one Secret, or a name for each of several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum SecretNames {
+    /// The profile has one Secret.
+    One(String),
+    /// By the profile's `id`.
+    ById(BTreeMap<String, String>),
+}
+
+/// In what form keys are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Emit {
+    /// In a Secret: the chart's own, or one of ours where the chart renders none.
+    Secret,
+    /// Not at all: the Secret exists elsewhere; only consumers are completed.
+    #[serde(rename = "none")]
+    None,
+}
+
+/// How strict a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// Nothing may be generated.
+    #[default]
+    Gitops,
+    /// A missing key is made up and marked.
+    Dev,
+}
+
+/// Where keys come from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// The user's own key in the chart's values; nothing external.
+    Values {
+        /// A deploy step writes the key into the values: only `check` of committed files makes use of it.
+        #[serde(default)]
+        injected: bool,
+    },
+    /// Environment variables: field to variable, with `{n}` for numbers. A field that is not named has its
+    /// profile's variable, or its own name in capitals (`ENCRYPTION_KEY_0`).
+    Env(BTreeMap<String, String>),
+    /// Files of a folder, named like the fields.
+    Dir {
+        /// The folder, relative to the configuration file.
+        path: PathBuf,
+    },
+}
+
+/// What flags and `HELM_KEYRING_*` say; they win over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--keyring`
+    pub keyring: Option<String>,
+    /// `-e`, `--environment`
+    pub environment: Option<String>,
+    /// `--profile`: a shipped name or a file.
+    pub profile: Option<String>,
+    /// `--namespace`
+    pub namespace: Option<String>,
+    /// `--source`
+    pub source: Option<Source>,
+    /// `--emit`
+    pub emit: Option<Emit>,
+    /// `--mode`
+    pub mode: Option<Mode>,
+    /// `--no-annotation`
+    pub annotate: Option<bool>,
+    /// `--template`
+    pub template: Option<PathBuf>,
+}
+
+/// One keyring in one environment, all precedence applied.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The keyring's name; the profile's where there is no configuration file.
+    pub keyring: String,
+    /// The environment's name; `None` where there is no configuration file.
+    pub environment: Option<String>,
+    /// Where the environment is written; `None` where there is no configuration file.
+    pub place: Option<Place>,
+    /// How the chart spells its keys.
+    pub profile: Profile,
+    /// Which instance is meant.
+    pub instance: Instance,
+    /// `None`: decided by the stream.
+    pub emit: Option<Emit>,
+    /// Whether pods get the annotation.
+    pub annotate: bool,
+    /// The frame of an own Secret, as text.
+    pub template: Option<String>,
+    /// How strict the run is.
+    pub mode: Mode,
+    /// Where the keys come from; paths are resolved. `None`: not said, so the chart's values.
+    pub source: Option<Source>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{assert_documents, code_blocks, config, project_file, read, refused};
+
+    #[test]
+    fn the_documented_examples_are_valid() {
+        let document = project_file("docs/configuration.md");
+        let examples = code_blocks(&document, "yaml");
+        assert_eq!(examples.len(), 3);
+        for example in examples {
+            let file = config(&example);
+            let pairs = file.keyrings.values().flat_map(|keyring| keyring.environments.keys());
+            for environment in pairs {
+                let overrides = super::Overrides { environment: Some(environment.clone()), ..Default::default() };
+                assert!(file.select(&overrides).is_ok(), "{environment}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_documented_message_is_the_real_one() {
+        let messages = code_blocks(&project_file("docs/configuration.md"), "text");
+        let typo = "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: devmesh\n    enviroments: {}\n";
+        assert_eq!(messages, [refused(read(typo))]);
+    }
+
+    #[test]
+    fn every_property_is_documented() {
+        assert_documents(&project_file("docs/configuration.md"), super::SCHEMA);
+    }
+}
