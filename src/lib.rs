@@ -6,6 +6,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | [`cli`] | commands and flags; the only place that reads stdin, prints or exits |
 //! | [`config`] | `keyring.yaml`: keyrings, environments, sources |
 //! | [`init`] | a first `keyring.yaml` for a chart |
 //! | [`profile`] | how a chart spells its keys, as data |
@@ -14,16 +15,24 @@
 //! | [`values`] | the user's values as Helm merges them |
 //! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
 //! | [`keyring`] | numbered keys and their invariant |
+//! | [`source`] | where key texts come from |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
+//! | [`render`] | stream + keyring → the stream with the keys in it, or a refusal |
 //! | [`report`] | findings and how they are printed |
+//!
+//! One way through, for `render`: stdin → [`manifest::split`] → survey → the table of decisions ← [`keyring`] ←
+//! [`source`]; then edits, parsed again and compared with what was meant; then stdout. All or nothing.
 
+pub mod cli;
 pub mod config;
 pub mod init;
 pub mod key;
 pub mod keyring;
 pub mod manifest;
 pub mod profile;
+pub mod render;
 pub mod report;
 pub mod schema;
+pub mod source;
 pub mod values;
 pub mod yaml;

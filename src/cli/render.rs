@@ -1,0 +1,282 @@
+//! `helm-keyring render`: stdin → stdout.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Done, process};
+use crate::config::{Config, Emit, Mode, Overrides, Selection, Source as SourceConfig};
+use crate::profile;
+use crate::render::{self, Request, Show};
+use crate::report::{Exit, Finding, Refusal, list};
+use crate::source::{Dir, Env, Source};
+use crate::values::{self, Known, Set, SetKind};
+use zeroize::Zeroizing;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  helm template lr ./chart -f values.yaml | helm-keyring render -e production
+  helm template lr ./chart -f values.yaml | helm-keyring render -f values.yaml
+  helm upgrade lr ./chart --post-renderer helm-keyring --post-renderer-args render    (Helm 3)
+
+In scripts, `set -o pipefail`: a refusal prints nothing to stdout and ends with an exit code above 0.";
+
+/// What a run prints for a stream without any document.
+const NOTHING: &[u8] = b"# helm-keyring: the chart rendered nothing\n";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The environment in keyring.yaml
+    #[arg(short, long, env = "HELM_KEYRING_ENVIRONMENT", hide_env_values = true, value_name = "NAME")]
+    environment: Option<String>,
+    /// The configuration file [default: keyring.yaml, upward to the repository's root]
+    #[arg(long, env = "HELM_KEYRING_CONFIG", hide_env_values = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only this keyring of keyring.yaml [default: those that the stream has a place for]
+    #[arg(long, env = "HELM_KEYRING_KEYRING", hide_env_values = true, value_name = "NAME")]
+    keyring: Option<String>,
+    /// How the chart spells its keys: lightrun, devmesh, or a file
+    #[arg(long, env = "HELM_KEYRING_PROFILE", hide_env_values = true, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// The release's namespace, which helps to recognise the environment
+    #[arg(short, long, env = "HELM_KEYRING_NAMESPACE", hide_env_values = true, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Where the keys come from: values, env, or dir=PATH
+    #[arg(long, env = "HELM_KEYRING_SOURCE", hide_env_values = true, value_name = "SOURCE", value_parser = parse_source)]
+    source: Option<SourceConfig>,
+    /// In what form the keys are delivered
+    #[arg(long, env = "HELM_KEYRING_EMIT", hide_env_values = true, value_name = "FORM")]
+    emit: Option<EmitArg>,
+    /// gitops: nothing may be generated; dev: a missing key is made up
+    #[arg(long, value_name = "MODE")]
+    mode: Option<ModeArg>,
+    /// A template for an own Secret's frame
+    #[arg(long, env = "HELM_KEYRING_TEMPLATE", hide_env_values = true, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Do not annotate consumers' pods: a new key then restarts nothing
+    #[arg(long)]
+    no_annotation: bool,
+    /// Deliver from an external source although no lock vouches for the keys
+    #[arg(long)]
+    no_lock: bool,
+    /// Pass a stream that has no place for a key as it is
+    #[arg(long)]
+    allow_no_target: bool,
+    /// Print a comment for a stream without documents, instead of refusing it
+    #[arg(long)]
+    allow_empty: bool,
+    /// Print keys to a terminal too
+    #[arg(long)]
+    show_keys: bool,
+    #[command(flatten)]
+    values: ValuesArgs,
+}
+
+/// The values that Helm got; only needed to judge them.
+#[derive(clap::Args)]
+#[command(next_help_heading = "The values that helm got")]
+struct ValuesArgs {
+    /// The chart, for its own defaults
+    #[arg(long, value_name = "DIR")]
+    chart: Option<PathBuf>,
+    /// Values files, as for helm
+    #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
+    values: Vec<String>,
+    /// As for helm
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// As for helm
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_string: Vec<String>,
+    /// As for helm
+    #[arg(long, value_name = "KEY=FILE")]
+    set_file: Vec<String>,
+    /// As for helm
+    #[arg(long, value_name = "KEY=JSON")]
+    set_json: Vec<String>,
+    /// As for helm
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_literal: Vec<String>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum EmitArg {
+    /// in a Secret: the chart's own, or one of ours where it renders none
+    #[value(name = "Secret", alias = "secret")]
+    Secret,
+    /// not at all: the Secret exists elsewhere
+    None,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum ModeArg {
+    Gitops,
+    Dev,
+}
+
+fn parse_source(text: &str) -> Result<SourceConfig, String> {
+    match text.split_once('=') {
+        None if text == "values" => Ok(SourceConfig::Values { injected: false }),
+        None if text == "env" => Ok(SourceConfig::Env(Default::default())),
+        Some(("dir", path)) if !path.is_empty() => Ok(SourceConfig::Dir { path: path.into() }),
+        _ => Err("expected values, env, or dir=PATH".to_owned()),
+    }
+}
+
+impl Args {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            keyring: self.keyring.clone(),
+            environment: self.environment.clone(),
+            profile: self.profile.clone(),
+            // Helm hands its namespace to plugins under this name.
+            namespace: self.namespace.clone().or_else(|| std::env::var("HELM_NAMESPACE").ok()),
+            source: self.source.clone(),
+            emit: self.emit.map(|emit| match emit {
+                EmitArg::Secret => Emit::Secret,
+                EmitArg::None => Emit::None,
+            }),
+            mode: self.mode.map(|mode| match mode {
+                ModeArg::Gitops => Mode::Gitops,
+                ModeArg::Dev => Mode::Dev,
+            }),
+            annotate: self.no_annotation.then_some(false),
+            template: self.template.clone(),
+        }
+    }
+}
+
+impl ValuesArgs {
+    fn read(&self) -> Result<Known, Refusal> {
+        let kinds = [
+            (SetKind::Typed, &self.set),
+            (SetKind::String, &self.set_string),
+            (SetKind::File, &self.set_file),
+            (SetKind::Json, &self.set_json),
+            (SetKind::Literal, &self.set_literal),
+        ];
+        let set: Vec<Set> = kinds
+            .into_iter()
+            .flat_map(|(kind, texts)| texts.iter().map(move |text| Set { kind, text: Zeroizing::new(text.clone()) }))
+            .collect();
+        if self.chart.is_none() && self.values.is_empty() && set.is_empty() {
+            return Ok(Known::Unknown { reason: "no values were given".to_owned() });
+        }
+        let request = values::Request { chart: self.chart.clone(), files: self.values.clone(), set };
+        values::read(&request).map_err(|error| values_failed(&error))
+    }
+}
+
+fn values_failed(error: &values::Error) -> Refusal {
+    let exit = if matches!(error, values::Error::Io { .. }) { Exit::Io } else { Exit::Usage };
+    Finding::error(exit, "values", error.to_string()).help("helm would refuse these values too").into()
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Done {
+    let Some(stream) = process::stdin()? else {
+        return Err(Finding::usage("no-input", "stdin is a terminal")
+            .help("pipe into it: helm template … | helm-keyring render")
+            .into());
+    };
+    if render::is_blank(&stream) {
+        return blank(args, &stream);
+    }
+    let overrides = args.overrides();
+    let mut findings = Vec::new();
+    let (selections, claimed) = selections(&stream, &overrides, args.allow_no_target, &mut findings)?;
+    let variable = |name: &str| std::env::var(name).ok();
+    selections.iter().try_for_each(|selection| selection.check_mode(&variable))?;
+    let known = args.values.read()?;
+    let hidden = process::stdout_is_terminal() && !args.show_keys;
+    let request = Request {
+        selections: &selections,
+        values: &known,
+        claimed,
+        no_lock: args.no_lock,
+        allow_no_target: args.allow_no_target,
+        show: if hidden { Show::Placeholders } else { Show::Keys },
+        open: &open,
+    };
+    let outcome = render::render(&stream, &request)?;
+    findings.extend(outcome.findings);
+    if hidden && !outcome.stream.is_unchanged() {
+        findings.push(
+            Finding::note("hidden-keys", "stdout is a terminal: keys are shown as placeholders")
+                .help("`--show-keys` prints them"),
+        );
+    }
+    process::print(outcome.stream.chunks())?;
+    Ok(findings)
+}
+
+fn blank(args: &Args, stream: &[u8]) -> Done {
+    if !args.allow_empty {
+        return Err(Finding::refused("empty-input", "there is no document on stdin")
+            .found("an empty result would make Argo CD prune, and Helm 3 delete, everything")
+            .help(
+                "look at helm's own message: it printed nothing; pass `--allow-empty` if the chart may render nothing",
+            )
+            .into());
+    }
+    process::print([if stream.trim_ascii().is_empty() { NOTHING } else { stream }])?;
+    Ok(Vec::new())
+}
+
+/// From the configuration file; without one, the one profile that the stream has a place for.
+fn selections(
+    stream: &[u8],
+    overrides: &Overrides,
+    allow_no_target: bool,
+    findings: &mut Vec<Finding>,
+) -> Result<(Vec<Selection>, BTreeSet<String>), Refusal> {
+    // An empty path is the working directory, and messages name files as seen from there.
+    let here = Path::new("");
+    if let Some(config) = Config::find(here, overrides)? {
+        return Ok((config.select(overrides)?, config.secret_names()));
+    }
+    if let Some(environment) = &overrides.environment {
+        return Err(Finding::usage(
+            "no-config",
+            format!("environment {environment} was asked for, but there is no keyring.yaml"),
+        )
+        .found(format!("looked from {} upward to the repository's root", here.display()))
+        .help("write one with `helm-keyring init`, or name it with `--config`")
+        .into());
+    }
+    if let Some(reference) = &overrides.profile {
+        return Ok((vec![Selection::without_config(profile::load(reference, here)?, overrides)?], BTreeSet::new()));
+    }
+    let shipped = profile::shipped_names().filter_map(profile::shipped).collect::<Result<_, _>>()?;
+    let mut matching = render::matching(stream, shipped)?;
+    match (matching.pop(), matching.is_empty()) {
+        (Some(profile), true) => {
+            findings
+                .push(Finding::note("profile", format!("no keyring.yaml; profile {} fits the stream", profile.name)));
+            Ok((vec![Selection::without_config(profile, overrides)?], BTreeSet::new()))
+        }
+        (Some(last), false) => {
+            let names: Vec<String> = matching.into_iter().chain([last]).map(|profile| profile.name).collect();
+            Err(Finding::usage("ambiguous-profile", format!("profiles {} fit the stream", list(&names)))
+                .help("choose one with `--profile`")
+                .into())
+        }
+        (None, _) if allow_no_target => Ok((Vec::new(), BTreeSet::new())),
+        (None, _) => {
+            let names: Vec<&str> = profile::shipped_names().collect();
+            Err(Finding::refused("no-target", "no shipped profile fits the stream, and there is no keyring.yaml")
+                .found(format!("shipped profiles: {}", list(&names)))
+                .help("for another chart, write a profile (docs/profiles.md) and pass it with `--profile`")
+                .help("pass `--allow-no-target` if a render without keys is meant")
+                .into())
+        }
+    }
+}
+
+fn open(selection: &Selection) -> Option<Box<dyn Source>> {
+    match selection.source.as_ref()? {
+        SourceConfig::Values { .. } => None,
+        SourceConfig::Env(names) => Some(Box::new(Env::of_process(names.clone()))),
+        SourceConfig::Dir { path } => Some(Box::new(Dir { path: path.clone() })),
+    }
+}

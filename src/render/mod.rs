@@ -1,0 +1,436 @@
+//! A rendered stream and a keyring become the stream with the right keys in it, or a refusal.
+//!
+//! The way of a document: `stream` cuts and parses, `survey` finds Secrets and consumers, `decide` says which
+//! keys they get, `secret` and `consumers` edit, and [`Rewritten`] is what leaves. Nothing leaves before every
+//! edited document was parsed again and compared with what was meant.
+
+mod consumers;
+mod decide;
+mod secret;
+mod stream;
+mod survey;
+mod user;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zeroize::Zeroizing;
+
+pub use consumers::ANNOTATION;
+pub use secret::Show;
+pub use stream::{Rewritten, STDIN, is_blank};
+pub use survey::markers;
+
+use crate::config::{Emit, Selection};
+use crate::keyring::Ring;
+use crate::manifest::{EditError, Patch};
+use crate::profile::{Consumer, Profile};
+use crate::report::{Exit, Finding, Refusal, list};
+use crate::source::Source;
+use crate::values::Known;
+use consumers::AnnotateError;
+use decide::{Answer, Question};
+use secret::Own;
+use stream::{Document, Stream};
+use survey::{FoundPod, Survey};
+use user::UserValues;
+
+/// What is to be rendered, and how.
+pub struct Request<'r> {
+    /// The keyrings to look for, each in its environment.
+    pub selections: &'r [Selection],
+    /// The values that Helm got, as far as they are known.
+    pub values: &'r Known,
+    /// Names of Secrets that keyrings outside of this run see to.
+    pub claimed: BTreeSet<String>,
+    /// Deliver from an external source although no lock vouches for the keys.
+    pub no_lock: bool,
+    /// A stream that holds no target passes as it is.
+    pub allow_no_target: bool,
+    /// How keys are written.
+    pub show: Show,
+    /// Opens a configured external source.
+    pub open: &'r dyn Fn(&Selection) -> Option<Box<dyn Source>>,
+}
+
+/// The output, and what to say beside it.
+pub struct Outcome<'a> {
+    /// What goes to stdout.
+    pub stream: Rewritten<'a>,
+    /// Warnings and notes for stderr.
+    pub findings: Vec<Finding>,
+}
+
+/// Edits in the stream: a range, and what stands there afterwards.
+type Parts = Vec<(std::ops::Range<usize>, Zeroizing<String>)>;
+
+/// Puts the keys of every keyring that the stream has a place for into it.
+///
+/// # Errors
+/// Everything that the table of `docs/render.md` refuses, each with place, reason and way out. Then nothing may be printed.
+pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>, Refusal> {
+    let stream = Stream::new(bytes);
+    let mut findings = stream.oddities();
+    let mut parts = Parts::new();
+    let mut claimed = request.claimed.clone();
+    let mut has_target = false;
+    let mut read = Vec::new();
+    for selection in request.selections {
+        let documents = survey::read(&stream, &selection.profile, &selection.instance)?;
+        let surveys = survey::survey(&stream, &documents, &selection.profile, &selection.instance)?;
+        if !surveys.is_empty() {
+            has_target = true;
+            claimed.extend(surveys.iter().map(|survey| survey.name.clone()));
+            let run = Run { stream: &stream, selection, request };
+            let (edits, found) = run.render(&documents, &surveys)?;
+            refuse_overlap(&parts, &edits)?;
+            parts.extend(edits);
+            findings.extend(found);
+        }
+        read.push((selection, documents));
+    }
+    if !has_target && !request.allow_no_target {
+        return Err(no_target(request.selections).into());
+    }
+    for (selection, documents) in &read {
+        refuse_unclaimed(&stream, selection, documents, &claimed)?;
+    }
+    Ok(Outcome { stream: Rewritten::new(bytes, parts), findings })
+}
+
+/// Shipped profiles that have a place in the stream, for a run without a configuration file.
+pub fn matching(bytes: &[u8], profiles: Vec<Profile>) -> Result<Vec<Profile>, Refusal> {
+    let stream = Stream::new(bytes);
+    let mut found = Vec::new();
+    for profile in profiles {
+        let instance = crate::config::Instance::default();
+        let documents = survey::read(&stream, &profile, &instance)?;
+        if !survey::survey(&stream, &documents, &profile, &instance)?.is_empty() {
+            found.push(profile);
+        }
+    }
+    Ok(found)
+}
+
+/// A second instance of the chart that no keyring sees to would go out with a made-up key.
+fn refuse_unclaimed(
+    stream: &Stream<'_>,
+    selection: &Selection,
+    documents: &[Document<'_>],
+    claimed: &BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let Some((document, secret)) = survey::unclaimed(documents, &selection.profile, claimed).into_iter().next() else {
+        return Ok(());
+    };
+    Err(Finding::refused("unclaimed-secret", format!("no keyring sees to Secret `{}`", secret.name))
+        .at(stream.place_in(document, secret.offset()))
+        .found(format!(
+            "it has fields of profile {}: whatever the chart put there would be applied",
+            selection.profile.name
+        ))
+        .help("add a keyring with `instance: {secret: NAME}` for it to keyring.yaml")
+        .into())
+}
+
+fn no_target(selections: &[Selection]) -> Finding {
+    let mut finding = Finding::refused("no-target", "the stream has no place for any key");
+    for selection in selections {
+        let fields: Vec<String> = selection.profile.rings().map(|(_, ring)| format!("`{}`", ring.name)).collect();
+        finding = finding.found(format!(
+            "keyring {}: looked for a Secret with {}, and for pods that read one",
+            selection.keyring,
+            list(&fields)
+        ));
+    }
+    finding
+        .help("check the chart, the profile and `instance`; pass `--allow-no-target` if a render without keys is meant")
+}
+
+/// Two keyrings may share a document only where their edits stay apart; whole documents are replaced, so they may not.
+fn refuse_overlap(parts: &Parts, edits: &Parts) -> Result<(), Refusal> {
+    let overlap =
+        edits.iter().any(|(edit, _)| parts.iter().any(|(part, _)| part.start < edit.end && edit.start < part.end));
+    if overlap {
+        return Err(Finding::refused("two-keyrings", "two keyrings would edit one document")
+            .help("choose one with `--keyring`, and render twice")
+            .into());
+    }
+    Ok(())
+}
+
+/// How one Secret's keys are delivered.
+enum Delivery {
+    /// In the Secret that the stream holds.
+    Chart,
+    /// In a Secret of ours, under this name.
+    Own(String),
+    /// The Secret exists elsewhere.
+    Elsewhere,
+}
+
+/// A Secret of the profile for which everything is decided.
+struct Settled<'s, 't, 'a, 'p> {
+    survey: &'s Survey<'t, 'a, 'p>,
+    delivery: Delivery,
+    rings: Vec<Ring<'p>>,
+}
+
+/// One selection on its way through the stream.
+struct Run<'r, 'a> {
+    stream: &'r Stream<'a>,
+    selection: &'r Selection,
+    request: &'r Request<'r>,
+}
+
+impl<'a> Run<'_, 'a> {
+    fn render<'t>(
+        &self,
+        documents: &'t [Document<'a>],
+        surveys: &[Survey<'t, 'a, '_>],
+    ) -> Result<(Parts, Vec<Finding>), Refusal> {
+        let user = UserValues::new(self.request.values, &self.selection.profile, &self.selection.instance)?;
+        let source = (self.request.open)(self.selection);
+        let mut patches: Vec<Patch<'t, 'a>> = documents.iter().map(|document| Patch::new(&document.tree)).collect();
+        let mut parts = Parts::new();
+        let mut findings = Vec::new();
+        let mut settled = Vec::new();
+        for survey in surveys {
+            let delivery = self.delivery(survey, &user, source.is_some())?;
+            let question = Question {
+                selection: self.selection,
+                user: &user,
+                stream: self.stream,
+                no_lock: self.request.no_lock,
+                source: source.as_deref(),
+            };
+            let Answer { rings, findings: found } = question.decide(survey)?;
+            findings.extend(found);
+            findings.extend(self.unread(survey, &rings));
+            settled.push(Settled { survey, delivery, rings });
+        }
+        for secret in &settled {
+            self.edit_secret(secret, documents, &mut patches, &mut parts)?;
+            self.edit_consumers(secret, documents, &mut patches)?;
+        }
+        if self.selection.annotate {
+            self.annotate(&settled, documents, &mut patches)?;
+        }
+        for (document, patch) in documents.iter().zip(patches) {
+            if !patch.is_empty() {
+                let range = document.offset..self.stream.piece(document.piece).end;
+                let edited = patch.apply().map_err(|error| self.edit_refused(document, &error))?;
+                parts.push((range, edited));
+            }
+        }
+        Ok((parts, findings))
+    }
+
+    /// Whether the stream's Secret, one of ours, or one elsewhere holds the keys.
+    fn delivery(
+        &self,
+        survey: &Survey<'_, '_, '_>,
+        user: &UserValues<'_>,
+        external: bool,
+    ) -> Result<Delivery, Refusal> {
+        let told_none = user.renders_none(survey.spec) == Some(true);
+        let delivery = match (self.selection.emit, &survey.secret) {
+            (Some(Emit::None), Some(secret)) => {
+                return Err(Finding::refused(
+                    "emit-conflict",
+                    format!("`emit: none`, but the chart renders Secret `{}`", survey.name),
+                )
+                .at(self.stream.place_in(secret.document, secret.object.offset()))
+                .found("a key that the chart made up would be applied")
+                .help("take `emit: none` out, or tell the chart that the Secret exists elsewhere")
+                .into());
+            }
+            (_, Some(_)) => Delivery::Chart,
+            (Some(Emit::Secret), None) => Delivery::Own(own_name(survey)),
+            (Some(Emit::None), None) => Delivery::Elsewhere,
+            (None, None) if told_none => Delivery::Elsewhere,
+            (None, None) => return Err(self.missing_secret(survey, user).into()),
+        };
+        if matches!(delivery, Delivery::Elsewhere) && !external {
+            return Err(Finding::usage("no-source", format!("which keys Secret `{}` holds is not known", survey.name))
+                .found("the chart renders no Secret, and no source is configured")
+                .help("configure a source in keyring.yaml (`helm-keyring init` writes one), or pass `--source`")
+                .into());
+        }
+        Ok(delivery)
+    }
+
+    fn missing_secret(&self, survey: &Survey<'_, '_, '_>, user: &UserValues<'_>) -> Finding {
+        let consumers = survey.pods.iter().filter(|pod| pod.is_consumer());
+        let mut finding = Finding::refused(
+            "no-target",
+            format!("pods read Secret `{}`, which the stream does not hold", survey.name),
+        );
+        for pod in consumers {
+            finding = finding.at(self.stream.place_in(pod.document, pod.object.offset()));
+        }
+        let why = user.unknown().map_or_else(
+            || "the values do not say that the chart renders none".to_owned(),
+            |reason| format!("whether the chart was told to render none is not known: {reason}"),
+        );
+        finding
+            .found(why)
+            .help("if the Secret exists elsewhere, say `emit: none`")
+            .help("if helm-keyring is to make one, say `emit: Secret`")
+    }
+
+    fn edit_secret<'t>(
+        &self,
+        settled: &Settled<'_, 't, 'a, '_>,
+        documents: &'t [Document<'a>],
+        patches: &mut [Patch<'t, 'a>],
+        parts: &mut Parts,
+    ) -> Result<(), Refusal> {
+        let Settled { survey, delivery, rings } = settled;
+        let delivered: Vec<_> = rings.iter().flat_map(Ring::delivered).collect();
+        match (delivery, &survey.secret) {
+            (Delivery::Chart, Some(secret)) => {
+                let patch = patch_of(patches, documents, secret.document);
+                secret::fill(patch, &secret.object, survey.spec, &delivered, &self.request.show)
+                    .map_err(|error| self.edit_refused(secret.document, &error))?;
+                if !patch.is_empty() && secret::is_immutable(secret) {
+                    return Err(Finding::refused(
+                        "immutable-secret",
+                        format!("Secret `{}` is immutable, and its keys would change", survey.name),
+                    )
+                    .at(self.stream.place_in(secret.document, secret.object.offset()))
+                    .help("take `immutable: true` out of the chart's Secret")
+                    .into());
+                }
+            }
+            (Delivery::Own(name), _) => {
+                let consumers = || survey.pods.iter().filter(|pod| pod.is_consumer());
+                let own = Own {
+                    name,
+                    namespace: consumers().find_map(|pod| pod.object.namespace),
+                    keyring: &self.selection.keyring,
+                    environment: self.environment(),
+                };
+                let frame = self.selection.template.as_deref();
+                let text = secret::own(&own, frame, survey.spec, &delivered, &self.request.show)?;
+                let first = consumers().map(|pod| pod.document.piece).min();
+                parts.push(self.inserted_before(first.unwrap_or(0), &text));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn edit_consumers<'t>(
+        &self,
+        settled: &Settled<'_, 't, 'a, '_>,
+        documents: &'t [Document<'a>],
+        patches: &mut [Patch<'t, 'a>],
+    ) -> Result<(), Refusal> {
+        let Settled { survey, delivery, rings } = settled;
+        for pod in survey.pods.iter().filter(|pod| pod.is_consumer()) {
+            let patch = patch_of(patches, documents, pod.document);
+            let refused = |error: EditError| self.edit_refused(pod.document, &error);
+            consumers::complete(patch, pod, rings).map_err(refused)?;
+            if let Delivery::Own(name) = delivery {
+                consumers::repoint(patch, pod, survey.spec, name).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One annotation a pod template, over all rings that it reads, from however many Secrets.
+    fn annotate<'t>(
+        &self,
+        settled: &[Settled<'_, 't, 'a, '_>],
+        documents: &'t [Document<'a>],
+        patches: &mut [Patch<'t, 'a>],
+    ) -> Result<(), Refusal> {
+        let mut pods: BTreeMap<(usize, usize), (&FoundPod<'t, 'a>, Vec<&Ring<'_>>)> = BTreeMap::new();
+        for Settled { survey, rings, .. } in settled {
+            for pod in survey.pods.iter().filter(|pod| pod.is_consumer()) {
+                let read = rings
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| consumers::reads(pod, survey.spec, *i))
+                    .map(|(_, ring)| ring);
+                pods.entry((pod.document.piece, pod.pod.template.node.start))
+                    .or_insert((pod, Vec::new()))
+                    .1
+                    .extend(read);
+            }
+        }
+        let context = [self.selection.keyring.as_str(), self.environment()];
+        for (pod, rings) in pods.into_values() {
+            let patch = patch_of(patches, documents, pod.document);
+            consumers::annotate(patch, pod, &rings, &context).map_err(|error| match error {
+                AnnotateError::Edit(error) => self.edit_refused(pod.document, &error),
+                AnnotateError::Fingerprint(error) => {
+                    Finding::error(Exit::Io, "no-fingerprint", error.to_string()).into()
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn environment(&self) -> &str {
+        self.selection.environment.as_deref().unwrap_or_default()
+    }
+
+    /// A field that is delivered and that no pod reads.
+    fn unread(&self, survey: &Survey<'_, '_, '_>, rings: &[Ring<'_>]) -> Vec<Finding> {
+        let unread = rings.iter().enumerate().filter(|(i, ring)| {
+            let through_env = ring.spec().consumers.contains(&Consumer::SecretKeyRef);
+            !survey.pods.iter().any(|pod| consumers::reads(pod, survey.spec, *i) || (pod.reads_all && through_env))
+        });
+        unread
+            .map(|(_, ring)| {
+                let title = format!("no pod in the stream reads `{}` of Secret `{}`", ring.spec().name, survey.name);
+                Finding::warning("unmounted-key", title).help("check the chart's volumes and `secretKeyRef`s")
+            })
+            .collect()
+    }
+
+    /// A document put before a piece.
+    fn inserted_before(&self, piece: usize, document: &str) -> (std::ops::Range<usize>, Zeroizing<String>) {
+        let range = self.stream.piece(piece);
+        let bytes = &self.stream.bytes()[range.clone()];
+        let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let at = range.start + bom;
+        let behind = &bytes[bom..];
+        let text = if behind.starts_with(b"---") {
+            format!("---\n{document}")
+        } else if behind.starts_with(b"%") {
+            format!("{document}...\n")
+        } else {
+            format!("{document}---\n")
+        };
+        (at..at, Zeroizing::new(text))
+    }
+
+    fn edit_refused(&self, document: &Document<'_>, error: &EditError) -> Refusal {
+        Finding::refused("cannot-edit", format!("document {}: {error}", document.piece + 1))
+            .at(self.stream.place_in(document, error.offset()))
+            .found("only bytes that certainly belong to the keys are ever changed")
+            .help("write it out plainly in the chart's template: block style, no anchors, each key once")
+            .into()
+    }
+}
+
+fn own_name(survey: &Survey<'_, '_, '_>) -> String {
+    if survey.spec.only_these_fields || survey.name.ends_with(survey::OWN_SUFFIX) {
+        survey.name.clone()
+    } else {
+        format!("{}{}", survey.name, survey::OWN_SUFFIX)
+    }
+}
+
+fn patch_of<'p, 't, 'a>(
+    patches: &'p mut [Patch<'t, 'a>],
+    documents: &[Document<'a>],
+    document: &Document<'a>,
+) -> &'p mut Patch<'t, 'a> {
+    let at = documents.iter().position(|d| d.piece == document.piece).unwrap_or(0);
+    &mut patches[at]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The ring enters a Secret: the chart's own, or a frame of ours.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::{Environment, UndefinedBehavior, context};
+use zeroize::Zeroizing;
+
+use super::decide::field_text;
+use super::survey::{FoundSecret, fields};
+use crate::key::KeyText;
+use crate::manifest::{EditError, New, Object, Patch};
+use crate::profile::{SecretSpec, Slot};
+use crate::report::{Exit, Finding, Place, Refusal};
+use crate::yaml;
+
+/// The frame of an own Secret where no other is given. It never sees a key.
+const FRAME: &str = include_str!("frame.yaml");
+/// Enough for any frame; stops an endless one.
+const FUEL: u64 = 100_000;
+
+/// How a key text is written into the Secret.
+pub enum Show {
+    /// As it is, in base64.
+    Keys,
+    /// As a placeholder, for a terminal.
+    Placeholders,
+}
+
+impl Show {
+    fn written(&self, field: &str, key: &KeyText) -> Zeroizing<String> {
+        match self {
+            Self::Keys => Zeroizing::new(STANDARD.encode(key.expose())),
+            Self::Placeholders => {
+                Zeroizing::new(format!("<{field}: {} bytes, hidden; --show-keys shows it>", key.len()))
+            }
+        }
+    }
+}
+
+/// Puts fields into a Secret's `data`, and takes the chart's own out of `stringData` and `data`.
+///
+/// # Errors
+/// A layout that cannot be edited.
+pub fn fill<'t, 'a>(
+    patch: &mut Patch<'t, 'a>,
+    secret: &Object<'t, 'a>,
+    spec: &SecretSpec,
+    delivered: &[(String, &KeyText)],
+    show: &Show,
+) -> Result<(), EditError> {
+    for place in ["data", "stringData"] {
+        if let Some(map) = secret.root.get(place).filter(|map| map.get("<<").is_some()) {
+            return Err(EditError::Shared { what: place.to_owned(), offset: map.node.start });
+        }
+        if secret.root.has_duplicate(place) {
+            return Err(EditError::Duplicate { what: place.to_owned(), offset: secret.root.node.start });
+        }
+    }
+    let is_delivered = |name: &str| delivered.iter().any(|(field, _)| field == name);
+    // An empty `previous` field that nothing is delivered for is the chart's own business.
+    let goes = |name: &str| spec.slot(name).is_some_and(|(_, slot)| slot != Slot::Previous || is_delivered(name));
+    if matches!(show, Show::Keys) && is_right(secret, spec, delivered) {
+        return Ok(());
+    }
+    if let Some(string_data) = secret.root.get("stringData") {
+        let mut names = string_data.node.entries().iter().map(|(key, _)| key.text().unwrap_or_default()).peekable();
+        if names.peek().is_some() && names.all(goes) {
+            patch.remove_entries(&secret.root, &|key| key == "stringData")?;
+        } else {
+            patch.remove_entries(&string_data, &goes)?;
+        }
+    }
+    if let Some(data) = secret.root.get("data") {
+        patch.remove_entries(&data, &goes)?;
+    }
+    let entries = delivered.iter().map(|(field, key)| (field.clone(), New::Text(show.written(field, key))));
+    patch.put(&secret.root, "data", "stringData", entries.collect())
+}
+
+/// Whether the Secret holds exactly these fields, in `data`, with these texts.
+fn is_right(secret: &Object<'_, '_>, spec: &SecretSpec, delivered: &[(String, &KeyText)]) -> bool {
+    let held: Vec<_> = fields(secret, spec);
+    let held: Vec<_> =
+        held.iter().filter(|f| f.slot != Slot::Previous || delivered.iter().any(|(name, _)| name == f.name)).collect();
+    held.len() == delivered.len()
+        && delivered.iter().all(|(name, key)| {
+            let field = held.iter().find(|field| field.name == name && field.encoded);
+            let text = field.and_then(|field| Some((field.value.text()?, field_text(field)?)));
+            text.is_some_and(|(written, text)| {
+                text.same_as(key) && written.len() == STANDARD.encode(key.expose()).len()
+            })
+        })
+}
+
+/// Whether an edit of the Secret is forbidden by the Secret itself.
+pub fn is_immutable(secret: &FoundSecret<'_, '_>) -> bool {
+    secret.object.root.get("immutable").and_then(|c| c.text()) == Some("true")
+}
+
+/// What an own Secret is called, and for whom.
+pub struct Own<'o> {
+    /// Its name.
+    pub name: &'o str,
+    /// The consumers' namespace, if their documents say one.
+    pub namespace: Option<&'o str>,
+    /// The keyring.
+    pub keyring: &'o str,
+    /// The environment.
+    pub environment: &'o str,
+}
+
+/// The document of an own Secret, keys included, ending in a line break.
+///
+/// # Errors
+/// A frame that does not render, or renders something else than this one Secret.
+pub fn own(
+    own: &Own<'_>,
+    frame: Option<&str>,
+    spec: &SecretSpec,
+    delivered: &[(String, &KeyText)],
+    show: &Show,
+) -> Result<Zeroizing<String>, Refusal> {
+    let text = frame_text(own, frame.unwrap_or(FRAME))?;
+    let bad = |offset: usize, why: String| {
+        Refusal::from(
+            Finding::usage("bad-template", format!("the template of Secret `{}` does not render it: {why}", own.name))
+                .at(frame.map(|_| Place::in_text("<template>", text.as_bytes(), offset)))
+                .found("expected one document: apiVersion v1, kind Secret, this name, and none of the keyring's fields")
+                .help("start from the default: apiVersion, kind, metadata.name, type and `data: {}`"),
+        )
+    };
+    let tree = yaml::parse(&text).map_err(|e| bad(e.offset, e.to_string()))?;
+    let root = crate::manifest::Cursor::root(&tree).ok_or_else(|| bad(0, "it is empty".into()))?;
+    let api_version = root.get("apiVersion").and_then(|c| c.text());
+    let [secret] = &Object::all(root)[..] else { return Err(bad(0, "it is a list".into())) };
+    let is_it = secret.kind == "Secret" && secret.name == own.name && api_version == Some("v1");
+    if !is_it || tree.has_more || !fields(secret, spec).is_empty() {
+        return Err(bad(0, format!("it is {} ({})", secret.title(), api_version.unwrap_or("no apiVersion"))));
+    }
+    let mut patch = Patch::new(&tree);
+    fill(&mut patch, secret, spec, delivered, show).map_err(|e| bad(e.offset(), e.to_string()))?;
+    let mut filled = patch.apply().map_err(|e| bad(0, e.to_string()))?;
+    if !filled.ends_with('\n') {
+        filled.push('\n');
+    }
+    Ok(filled)
+}
+
+fn frame_text(own: &Own<'_>, frame: &str) -> Result<String, Refusal> {
+    let bad = |what: String| {
+        Finding::error(Exit::Usage, "bad-template", format!("the template of Secret `{}` fails: {what}", own.name))
+            .help("it may use name, namespace (or none), keyring and environment; it never sees a key")
+    };
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    let template = environment.template_from_str(frame).map_err(|e| bad(e.to_string()))?;
+    let known = ["name", "namespace", "keyring", "environment"];
+    let mut unknown: Vec<String> =
+        template.undeclared_variables(false).into_iter().filter(|v| !known.contains(&v.as_str())).collect();
+    unknown.sort();
+    if !unknown.is_empty() {
+        return Err(bad(format!("it uses {}, which is not known", unknown.join(", "))).into());
+    }
+    let context = context! { name => own.name, namespace => own.namespace, keyring => own.keyring, environment => own.environment };
+    Ok(template.render(context).map_err(|e| bad(e.to_string()))?)
+}

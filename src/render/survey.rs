@@ -1,0 +1,338 @@
+//! What the stream holds of a profile: the Secrets with its fields, and the pods that read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::stream::{Document, Stream};
+use crate::config::{Instance, SecretNames};
+use crate::manifest::{Cursor, Object, Pod, SecretKeyRef, SecretVolume};
+use crate::profile::{Consumer, Profile, SecretSpec, Slot};
+use crate::report::{Finding, Refusal, list};
+
+/// A name that an own Secret of ours has.
+pub const OWN_SUFFIX: &str = "-keyring";
+
+/// A Secret document of the stream.
+pub struct FoundSecret<'t, 'a> {
+    /// The document it lies in.
+    pub document: &'t Document<'a>,
+    /// The Secret.
+    pub object: Object<'t, 'a>,
+}
+
+/// One field of a ring in a Secret of the stream.
+pub struct FoundField<'t, 'a> {
+    /// Which ring of the profile's Secret.
+    pub ring: usize,
+    /// What the field is to the ring.
+    pub slot: Slot,
+    /// The field's name.
+    pub name: &'t str,
+    /// Whether it lies in `data` (base64) rather than `stringData`.
+    pub encoded: bool,
+    /// Its value.
+    pub value: Cursor<'t, 'a>,
+}
+
+/// A pod template, and how it reads the Secret.
+pub struct FoundPod<'t, 'a> {
+    /// The document it lies in.
+    pub document: &'t Document<'a>,
+    /// The object it lies in.
+    pub object: Object<'t, 'a>,
+    /// The template.
+    pub pod: Pod<'t, 'a>,
+    /// Volumes of the Secret that are consumers.
+    pub volumes: Vec<SecretVolume<'t, 'a>>,
+    /// References to fields of the rings.
+    pub references: Vec<SecretKeyRef<'t, 'a>>,
+    /// Whether it reads the Secret as a whole through `envFrom`: no consumer, but a reader.
+    pub reads_all: bool,
+}
+
+/// What the stream holds of one Secret of the profile.
+pub struct Survey<'t, 'a, 'p> {
+    /// How the profile describes it.
+    pub spec: &'p SecretSpec,
+    /// The name that is in use.
+    pub name: String,
+    /// The document, if the stream holds it.
+    pub secret: Option<FoundSecret<'t, 'a>>,
+    /// Consumers and other readers.
+    pub pods: Vec<FoundPod<'t, 'a>>,
+}
+
+impl SecretSpec {
+    /// Which ring a field belongs to, and what it is to it.
+    pub fn slot(&self, field: &str) -> Option<(usize, Slot)> {
+        self.fields.iter().enumerate().find_map(|(i, ring)| Some((i, ring.slot(field)?)))
+    }
+
+    fn takes(&self, field: &str, consumer: Consumer) -> bool {
+        self.slot(field).is_some_and(|(ring, _)| self.fields[ring].consumers.contains(&consumer))
+    }
+}
+
+/// The names under which a profile's Secret may be found.
+struct Names<'p> {
+    spec: &'p SecretSpec,
+    given: Option<String>,
+}
+
+impl<'p> Names<'p> {
+    fn new(profile: &Profile, index: usize, spec: &'p SecretSpec, instance: &Instance) -> Self {
+        let given = match &instance.secret {
+            Some(SecretNames::One(name)) if profile.secrets.len() == 1 => Some(name.clone()),
+            Some(SecretNames::ById(names)) => names.get(&spec.id_or_index(index)).cloned(),
+            _ => None,
+        };
+        Self { spec, given }
+    }
+
+    fn fit(&self, name: &str) -> bool {
+        let name = name.strip_suffix(OWN_SUFFIX).unwrap_or(name);
+        match &self.given {
+            Some(given) => given == name,
+            None => self.spec.name.as_ref().is_none_or(|pattern| pattern.fits(name)),
+        }
+    }
+
+    fn last_resort(&self) -> Option<&str> {
+        self.given.as_deref().or_else(|| self.spec.name.as_ref()?.exact())
+    }
+}
+
+impl SecretSpec {
+    /// The `id`, or the place in the profile as text.
+    pub fn id_or_index(&self, index: usize) -> String {
+        self.id.clone().unwrap_or_else(|| index.to_string())
+    }
+}
+
+/// All names that a field of the profile can be recognised by.
+pub fn markers(profile: &Profile) -> BTreeSet<&str> {
+    profile.rings().flat_map(|(_, ring)| ring.markers()).collect()
+}
+
+/// Parses what may hold a field of the profile, and then what names the Secrets found in it.
+///
+/// # Errors
+/// A document that names a field and cannot be parsed; two candidates for one Secret.
+pub fn read<'a>(stream: &Stream<'a>, profile: &Profile, instance: &Instance) -> Result<Vec<Document<'a>>, Refusal> {
+    let markers = markers(profile);
+    let mut documents = BTreeMap::new();
+    for piece in stream.holding(&markers) {
+        match stream.parse(piece) {
+            Ok(document) => {
+                documents.insert(piece, document);
+            }
+            // Only an escape brought it here: what cannot be parsed cannot be ours.
+            Err(_) if !stream.piece_holds(piece, &markers) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    let first: Vec<Document<'a>> = documents.into_values().collect();
+    let names = profile.secrets.iter().enumerate().map(|(i, spec)| {
+        let name = target(stream, &first, &Names::new(profile, i, spec, instance))?;
+        Ok((spec, name))
+    });
+    let names: Vec<(&SecretSpec, Option<String>)> = names.collect::<Result<_, Refusal>>()?;
+    let known: BTreeSet<usize> = first.iter().map(|document| document.piece).collect();
+    let mut documents = first;
+    for (spec, name) in names {
+        let Some(name) = name else { continue };
+        for piece in stream.naming(&name) {
+            if known.contains(&piece) || documents.iter().any(|d| d.piece == piece) || !names_a_secret(stream, piece) {
+                continue;
+            }
+            match stream.parse(piece) {
+                Ok(document) => documents.push(document),
+                // It may mount the Secret as a whole, and then it is a consumer.
+                Err(refusal) if spec.only_these_fields => return Err(refusal),
+                Err(_) => {}
+            }
+        }
+    }
+    documents.sort_by_key(|document| document.piece);
+    Ok(documents)
+}
+
+fn names_a_secret(stream: &Stream<'_>, piece: usize) -> bool {
+    stream.piece_holds(piece, &BTreeSet::from(["Secret", "secret"]))
+}
+
+/// Secrets that hold a ring of the profile, under names that nobody claims: a second instance of the chart, whose
+/// keys the chart makes up. Fixed fields are told apart from others' only by the Secret's name.
+pub fn unclaimed<'t, 'a>(
+    documents: &'t [Document<'a>],
+    profile: &Profile,
+    claimed: &BTreeSet<String>,
+) -> Vec<(&'t Document<'a>, Object<'t, 'a>)> {
+    let mut found = Vec::new();
+    for document in documents {
+        for object in
+            document.objects().into_iter().filter(|object| object.kind == "Secret" && !claimed.contains(object.name))
+        {
+            let held = |spec: &SecretSpec| {
+                let certain = |field: &FoundField<'_, '_>| spec.name.is_some() || matches!(field.slot, Slot::Number(_));
+                spec.name.as_ref().is_none_or(|name| name.fits(object.name))
+                    && fields(&object, spec).iter().any(certain)
+            };
+            if profile.secrets.iter().any(held) {
+                found.push((document, object));
+            }
+        }
+    }
+    found
+}
+
+/// Surveys parsed documents for every Secret of the profile that the stream knows of.
+///
+/// # Errors
+/// Two candidates for one Secret.
+pub fn survey<'t, 'a, 'p>(
+    stream: &Stream<'a>,
+    documents: &'t [Document<'a>],
+    profile: &'p Profile,
+    instance: &Instance,
+) -> Result<Vec<Survey<'t, 'a, 'p>>, Refusal> {
+    let mut surveys = Vec::new();
+    for (index, spec) in profile.secrets.iter().enumerate() {
+        let names = Names::new(profile, index, spec, instance);
+        if let Some(name) = target(stream, documents, &names)? {
+            let secret = only_secret(stream, documents, &name)?;
+            let pods = pods(documents, spec, &name);
+            if secret.is_some() || pods.iter().any(FoundPod::is_consumer) {
+                surveys.push(Survey { spec, name, secret, pods });
+            }
+        }
+    }
+    Ok(surveys)
+}
+
+impl FoundPod<'_, '_> {
+    /// Whether it reads a field of a ring.
+    pub fn is_consumer(&self) -> bool {
+        !self.volumes.is_empty() || !self.references.is_empty()
+    }
+}
+
+/// The name of the Secret in use: what consumers name, else what holds the fields, else the given name.
+fn target(stream: &Stream<'_>, documents: &[Document<'_>], names: &Names<'_>) -> Result<Option<String>, Refusal> {
+    let mut read: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    let mut held: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for document in documents {
+        for object in document.objects() {
+            for pod in Pod::all(&object) {
+                for (secret, offset) in consumed(&pod, names.spec) {
+                    if names.fit(secret) {
+                        read.entry(secret.to_owned()).or_insert((object.title(), document.offset + offset));
+                    }
+                }
+            }
+            if object.kind == "Secret" && names.fit(object.name) && !fields(&object, names.spec).is_empty() {
+                held.entry(object.name.to_owned()).or_insert((object.title(), document.offset + object.offset()));
+            }
+        }
+    }
+    let mut candidates = read.clone();
+    candidates.extend(held);
+    if candidates.len() > 1 {
+        return Err(two_candidates(stream, &candidates, names.spec).into());
+    }
+    let found = candidates.into_keys().next();
+    Ok(found.or_else(|| names.last_resort().map(str::to_owned)))
+}
+
+fn two_candidates(stream: &Stream<'_>, candidates: &BTreeMap<String, (String, usize)>, spec: &SecretSpec) -> Finding {
+    let names: Vec<String> = candidates.keys().map(|name| format!("`{name}`")).collect();
+    let fields: Vec<String> = spec.fields.iter().map(|ring| format!("`{}`", ring.name)).collect();
+    let mut finding =
+        Finding::refused("two-targets", format!("{} could each be the Secret with {}", list(&names), list(&fields)));
+    for (name, (title, offset)) in candidates {
+        finding = finding.at(stream.place(*offset)).found(format!("{title} names or holds it under `{name}`"));
+    }
+    finding.help("say which one with `instance: {secret: NAME}` in keyring.yaml")
+}
+
+/// The Secrets (with the place) that a pod reads fields of the rings from.
+fn consumed<'t>(pod: &Pod<'t, '_>, spec: &SecretSpec) -> Vec<(&'t str, usize)> {
+    let volumes = pod.volumes().into_iter().filter(|volume| names_a_field(volume, spec));
+    let volumes = volumes.filter_map(|volume| Some((volume.secret.text()?, volume.secret.node.start)));
+    let references = pod.secret_key_refs().into_iter().filter(|reference| is_ours(reference, spec));
+    volumes.chain(references.filter_map(|r| Some((r.secret.text()?, r.secret.node.start)))).collect()
+}
+
+fn names_a_field(volume: &SecretVolume<'_, '_>, spec: &SecretSpec) -> bool {
+    let keys = volume.items.iter().flat_map(|items| items.items()).filter_map(|item| item.get("key")?.text());
+    keys.into_iter().any(|key| spec.takes(key, Consumer::Volume))
+}
+
+fn is_ours(reference: &SecretKeyRef<'_, '_>, spec: &SecretSpec) -> bool {
+    reference.key.text().is_some_and(|key| spec.takes(key, Consumer::SecretKeyRef))
+}
+
+fn only_secret<'t, 'a>(
+    stream: &Stream<'a>,
+    documents: &'t [Document<'a>],
+    name: &str,
+) -> Result<Option<FoundSecret<'t, 'a>>, Refusal> {
+    let mut found: Vec<FoundSecret<'t, 'a>> = Vec::new();
+    for document in documents {
+        let named = document.objects().into_iter().filter(|object| object.kind == "Secret" && object.name == name);
+        found.extend(named.map(|object| FoundSecret { document, object }));
+    }
+    if found.len() > 1 {
+        let mut finding =
+            Finding::refused("duplicate-secret", format!("the stream holds {} Secrets named `{name}`", found.len()));
+        for secret in &found {
+            finding = finding.at(stream.place_in(secret.document, secret.object.offset()));
+        }
+        return Err(finding.found("the last one applied would win").help("let the chart render it once").into());
+    }
+    Ok(found.pop())
+}
+
+fn pods<'t, 'a>(documents: &'t [Document<'a>], spec: &SecretSpec, name: &str) -> Vec<FoundPod<'t, 'a>> {
+    let whole = spec.only_these_fields || name.ends_with(OWN_SUFFIX);
+    let mut found = Vec::new();
+    for document in documents {
+        for object in document.objects() {
+            for pod in Pod::all(&object) {
+                let shows_it = |volume: &SecretVolume<'_, '_>| volume.secret.text() == Some(name);
+                let consumes =
+                    |volume: &SecretVolume<'_, '_>| names_a_field(volume, spec) || (whole && volume.items.is_none());
+                let volumes: Vec<_> = pod.volumes().into_iter().filter(shows_it).filter(consumes).collect();
+                let references = pod.secret_key_refs().into_iter();
+                let references: Vec<_> =
+                    references.filter(|r| r.secret.text() == Some(name) && is_ours(r, spec)).collect();
+                let reads_all = pod.env_from_secrets().contains(&name);
+                if reads_all || !volumes.is_empty() || !references.is_empty() {
+                    found.push(FoundPod { document, object: object.clone(), pod, volumes, references, reads_all });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The fields of the rings in a Secret, merged ones included. A `previous` field that is empty is not one.
+pub fn fields<'t, 'a>(secret: &Object<'t, 'a>, spec: &SecretSpec) -> Vec<FoundField<'t, 'a>> {
+    let mut found = Vec::new();
+    for (place, encoded) in [("data", true), ("stringData", false)] {
+        let Some(map) = secret.root.get(place) else { continue };
+        for (name, value) in map.values() {
+            if let Some((ring, slot)) = spec.slot(name) {
+                found.push(FoundField { ring, slot, name, encoded, value });
+            }
+        }
+    }
+    found
+}
+
+/// Every field of a ring that a list of items or a reference names, with its place in the document.
+pub fn named_fields<'t, 'a, 's>(pod: &'s FoundPod<'t, 'a>) -> impl Iterator<Item = (&'t str, usize, bool)> + 's {
+    let items = pod.volumes.iter().flat_map(|volume| volume.items.iter().flat_map(|items| items.items()));
+    let items = items.filter_map(|item| Some((item.get("key")?.text()?, item.node.start, false)));
+    let references = pod.references.iter().filter_map(|r| Some((r.key.text()?, r.key.node.start, r.optional)));
+    items.chain(references)
+}

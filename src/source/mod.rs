@@ -1,0 +1,54 @@
+//! Sources: where key texts come from. One trait, one file a source.
+
+mod dir;
+mod env;
+
+use std::collections::BTreeMap;
+
+pub use dir::Dir;
+pub use env::Env;
+
+use crate::key::KeyText;
+use crate::profile::FieldSpec;
+
+/// Key texts of one ring by number; a fixed ring's active key has the highest.
+pub type Numbered = BTreeMap<u32, KeyText>;
+
+/// A place outside the chart that holds keys.
+///
+/// Implement it for a new store, and add the store to `schema/keyring.schema.json` and `config`.
+pub trait Source {
+    /// What to call it in a message: kind and place, nothing secret.
+    fn describe(&self) -> String;
+
+    /// Fetches all keys of all these rings, in their order, in one go. A ring without keys comes back empty.
+    ///
+    /// # Errors
+    /// Says which key of which place could not be had, why, and what to check. Never holds key text.
+    fn fetch(&self, rings: &[&FieldSpec]) -> Result<Vec<Numbered>, Error>;
+}
+
+/// Why a source failed (exit code 3).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What failed.
+    pub message: String,
+    /// What to check next.
+    pub help: String,
+}
+
+impl Error {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+/// The numbers of a fixed ring: the previous key, if there is one, comes before the active one. Without an
+/// active key there is no ring, whatever came before it.
+fn fixed(previous: Option<KeyText>, active: Option<KeyText>) -> Numbered {
+    match active {
+        Some(active) => (0..).zip(previous.into_iter().chain([active])).collect(),
+        None => Numbered::new(),
+    }
+}
