@@ -1,0 +1,143 @@
+//! What every end-to-end test needs: the program, real Helm, a folder with a keyring.yaml.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Four keys of 32 bytes in base64, known to every test.
+pub const KEYS: [&str; 4] = [
+    "iLLJ3XHb1IDM8PH4HYyTQfKoTzRpPsFYtrzSPL7n5Vw=",
+    "Bmc6Ja3a/fiT8h4whYc3a7tRCtQdk2xYsFLVeNZLOGY=",
+    "P2wz9XkDAflhXQ+sR1nIZq5jV0c9tHqMzS4y7Yv0EbU=",
+    "0eYx8m2vWq7NfTgH3rJkLsZdA5uCiB1oPQhR9yVXtEw=",
+];
+
+/// What a run left behind.
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The first line of stderr's last finding id, for table tests: `error[id]`.
+    pub fn ids(&self) -> Vec<String> {
+        let heads = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error[") || line.starts_with("warning[") || line.starts_with("note["));
+        heads.filter_map(|line| Some(line.split_once('[')?.1.split_once(']')?.0.to_owned())).collect()
+    }
+
+    /// Asserts a refusal: this exit code, this finding, nothing on stdout.
+    pub fn refused(&self, code: i32, id: &str) -> &Self {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        assert!(self.stderr.contains(&format!("error[{id}]")), "no error[{id}] in:\n{}", self.stderr);
+        assert_eq!(self.stdout, "", "something was printed");
+        self
+    }
+
+    /// Asserts success.
+    pub fn done(&self) -> &Self {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self
+    }
+}
+
+/// Runs the program in `folder` with these arguments, variables and stdin, and nothing else from the environment.
+pub fn keyring(folder: &Path, args: &[&str], variables: &[(&str, &str)], stdin: &str) -> Run {
+    keyring_bytes(folder, args, variables, stdin.as_bytes())
+}
+
+/// As [`keyring`], for streams that are no text.
+pub fn keyring_bytes(folder: &Path, args: &[&str], variables: &[(&str, &str)], stdin: &[u8]) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_helm-keyring"))
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    let input = stdin.to_vec();
+    // A refusal before stdin is read closes the pipe: that is not this side's failure.
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&input)));
+    let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("the writer ends");
+    Run {
+        code: output.status.code().expect("an exit code"),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A chart of `testdata/charts`.
+pub fn chart(name: &str) -> String {
+    root().join("testdata/charts").join(name).display().to_string()
+}
+
+/// A values file of a chart's `ci` folder.
+pub fn ci(chart_name: &str, file: &str) -> String {
+    format!("{}/ci/{file}", chart(chart_name))
+}
+
+/// Helm 3.19.0 and 4.3.1: the two that every behaviour is shown on.
+pub const HELMS: [&str; 2] = ["helm-3.19.0", "helm-4.3.1"];
+
+/// The real Helm binary that `make test` has fetched.
+pub fn helm_binary(part: &str) -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+    let binary = cache.join("helm-keyring/parts").join(part).join("helm");
+    assert!(binary.exists(), "{} is missing: run `make test`, which fetches it", binary.display());
+    binary
+}
+
+/// What real Helm renders, as it goes into a pipe.
+pub fn helm_template<S: AsRef<OsStr>>(part: &str, args: &[S]) -> String {
+    let output = Command::new(helm_binary(part)).arg("template").args(args).output().expect("helm starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// A folder with files in it, gone with the value.
+pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+/// The pieces of a stream between `---` lines.
+pub fn documents(stream: &str) -> Vec<&str> {
+    helm_keyring::manifest::split(stream.as_bytes()).into_iter().map(|piece| &stream[piece]).collect()
+}
+
+/// The value of a document, as Kubernetes would see it.
+pub fn json(document: &str) -> serde_json::Value {
+    helm_keyring::yaml::Value::parse(document, 0).expect("YAML").to_json()
+}
+
+/// The document of this kind and name.
+pub fn object<'s>(stream: &'s str, kind: &str, name: &str) -> &'s str {
+    let mut found = documents(stream).into_iter().filter(|document| {
+        let value = json(document);
+        value["kind"] == kind && value["metadata"]["name"] == name
+    });
+    let document = found.next().unwrap_or_else(|| panic!("no {kind}/{name}"));
+    assert!(found.next().is_none(), "two of {kind}/{name}");
+    document
+}

@@ -1,0 +1,396 @@
+//! When are keys delivered: every row of the table in `docs/configuration.md`, and what must hold beside it.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+mod common;
+
+use common::{KEYS, Run, folder, json, keyring, object};
+
+const STREAM: &str = include_str!("../testdata/streams/lightrun-small.yaml");
+
+const CONFIG: &str = "\
+apiVersion: helm-keyring/v1
+keyrings:
+  lightrun:
+    profile: lightrun
+    environments:
+      production: {source: {dir: {path: keys}}}
+      trial: {source: {values: {}}}
+      injected: {source: {values: {injected: true}}}
+      play: {mode: dev}
+";
+
+/// The small stream with this key in it, as the chart prints it.
+fn stream(key: &str) -> String {
+    STREAM.replace("@KEY@", key)
+}
+
+/// What is given to a run beside the stream.
+#[derive(Default)]
+struct Given<'g> {
+    keys: &'g [&'g str],
+    values: Option<&'g str>,
+    args: &'g [&'g str],
+    variables: &'g [(&'g str, &'g str)],
+    stream: Option<String>,
+}
+
+fn run(environment: &str, given: &Given<'_>) -> Run {
+    let folder = folder(&[("keyring.yaml", CONFIG), ("keys/other", "x")]);
+    for (number, key) in given.keys.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("keys/encryption-key-{number}")), key).expect("a key");
+    }
+    let mut args = vec!["render", "-e", environment];
+    if let Some(values) = given.values {
+        std::fs::write(folder.path().join("values.yaml"), values).expect("values");
+        args.extend(["-f", "values.yaml"]);
+    }
+    args.extend(given.args);
+    let input = given.stream.clone().unwrap_or_else(|| stream(KEYS[3]));
+    keyring(folder.path(), &args, given.variables, &input)
+}
+
+fn user_key(key: &str) -> String {
+    format!("secrets: {{keysEncryption: {{userEncryptionKey: {key}}}}}\n")
+}
+
+/// The key texts in the Secret's `data`, by field.
+fn delivered(run: &Run) -> Vec<(String, String)> {
+    let secret = json(object(&run.stdout, "Secret", "lr-backend"));
+    assert!(secret["stringData"].get("encryption-key-0").is_none(), "the chart's own entry is still there");
+    let data = secret["data"].as_object().expect("data").clone();
+    let text =
+        |value: &serde_json::Value| String::from_utf8(base64_decoded(value.as_str().expect("text"))).expect("UTF-8");
+    data.iter().map(|(field, value)| (field.clone(), text(value))).collect()
+}
+
+fn base64_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+}
+
+fn numbered(keys: &[&str]) -> Vec<(String, String)> {
+    keys.iter().enumerate().map(|(n, key)| (format!("encryption-key-{n}"), (*key).to_owned())).collect()
+}
+
+#[test]
+fn values_known_and_fitting_are_delivered_as_they_are() {
+    let values = user_key(KEYS[1]);
+    let run = run("trial", &Given { values: Some(&values), stream: Some(stream(KEYS[1])), ..Given::default() });
+    assert_eq!(delivered(run.done()), numbered(&[KEYS[1]]));
+}
+
+#[test]
+fn values_known_and_empty_are_refused_with_file_and_line() {
+    for values in [
+        "secrets:\n  keysEncryption:\n    userEncryptionKey: \"\"\n",
+        "secrets:\n  keysEncryption:\n    userEncryptionKey:\n",
+        "a: 1\n",
+    ] {
+        let run = run("trial", &Given { values: Some(values), ..Given::default() });
+        run.refused(1, "auto-generated-key");
+        assert_eq!(run.stderr.contains("--> values.yaml:3:"), values.len() > 6, "{}", run.stderr);
+    }
+}
+
+#[test]
+fn an_injected_key_must_be_there_at_the_render() {
+    run("injected", &Given { values: Some("a: 1\n"), ..Given::default() }).refused(1, "auto-generated-key");
+}
+
+#[test]
+fn values_unknown_are_an_error_of_usage() {
+    run("trial", &Given::default()).refused(2, "unknown-values");
+    run("trial", &Given { args: &["-f", "https://example.invalid/values.yaml"], ..Given::default() })
+        .refused(2, "unknown-values");
+    run("trial", &Given { args: &["-f", "-"], ..Given::default() }).refused(2, "unknown-values");
+}
+
+#[test]
+fn values_that_are_not_those_of_the_stream_are_refused() {
+    let values = user_key(KEYS[1]);
+    run("trial", &Given { values: Some(&values), ..Given::default() }).refused(1, "key-conflict");
+}
+
+#[test]
+fn a_user_key_that_is_no_text_is_refused() {
+    for value in ["12345678901234567890123456789012", "yes", "[a]"] {
+        let values = user_key(value);
+        run("trial", &Given { values: Some(&values), ..Given::default() }).refused(1, "unsafe-scalar");
+    }
+}
+
+#[test]
+fn an_external_source_without_a_lock_is_refused() {
+    let run = run("production", &Given { keys: &KEYS[..1], ..Given::default() });
+    run.refused(4, "no-lock");
+    assert!(run.stderr.contains("--no-lock"), "{}", run.stderr);
+}
+
+const UNLOCKED: &[&str] = &["--no-lock"];
+
+#[test]
+fn all_keys_of_the_source_are_delivered_and_mounted() {
+    let run = run("production", &Given { keys: &KEYS[..3], args: UNLOCKED, ..Given::default() });
+    assert_eq!(delivered(run.done()), numbered(&KEYS[..3]));
+    let deployment = json(object(&run.stdout, "Deployment", "lr-backend"));
+    let items = &deployment["spec"]["template"]["spec"]["volumes"][0]["secret"]["items"];
+    let names: Vec<&str> =
+        items.as_array().expect("items").iter().map(|item| item["path"].as_str().expect("a path")).collect();
+    assert_eq!(names, ["encryption-key-0", "encryption-key-1", "encryption-key-2"]);
+}
+
+#[test]
+fn a_key_in_the_values_that_the_source_lacks_is_refused() {
+    let values = user_key(KEYS[3]);
+    let refused =
+        run("production", &Given { keys: &KEYS[..2], values: Some(&values), args: UNLOCKED, ..Given::default() });
+    refused.refused(1, "key-conflict");
+    assert!(refused.stderr.contains("--> values.yaml:1:"), "{}", refused.stderr);
+    // the same bytes in another spelling are no conflict
+    let hex: String = base64_decoded(KEYS[1]).iter().map(|b| format!("{b:02x}")).collect();
+    let values = user_key(&format!("\"{hex}\""));
+    run("production", &Given { keys: &KEYS[..2], values: Some(&values), args: UNLOCKED, ..Given::default() }).done();
+}
+
+#[test]
+fn a_number_that_the_ring_lacks_is_refused_in_secret_and_consumer() {
+    let in_secret = stream(KEYS[3]).replace("  LICENSE_SIGNATURE", "  encryption-key-7: abc\n  LICENSE_SIGNATURE");
+    let in_items = stream(KEYS[3]).replace(
+        "path: encryption-key-0",
+        "path: encryption-key-0\n              - {key: encryption-key-5, path: five}",
+    );
+    for (input, field, line) in
+        [(in_secret, "encryption-key-7", "<stdin>:16:"), (in_items, "encryption-key-5", "<stdin>:51:")]
+    {
+        let run =
+            run("production", &Given { keys: &KEYS[..2], args: UNLOCKED, stream: Some(input), ..Given::default() });
+        run.refused(1, "lost-key");
+        assert!(run.stderr.contains(field) && run.stderr.contains(line), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn rotate_key_is_refused_with_any_source() {
+    for switch in ["true", "\"false\"", "1"] {
+        let values =
+            format!("secrets:\n  keysEncryption:\n    rotateKey: {switch}\n    userEncryptionKey: {}\n", KEYS[0]);
+        for environment in ["production", "trial"] {
+            let run = run(
+                environment,
+                &Given { keys: &KEYS[..1], values: Some(&values), args: UNLOCKED, ..Given::default() },
+            );
+            run.refused(1, "rotate-in-gitops");
+            assert!(run.stderr.contains("--> values.yaml:3:16"), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn an_unresolved_reference_is_refused_whatever_its_length() {
+    for reference in [
+        "ref+vault://secret/app#/key-that-is-long-enough",
+        "<path:secret/data/app#k>",
+        "ENC[AES256_GCM,data:x]",
+        "$LIGHTRUN_KEY",
+        "'{{ .Values.key }}'",
+    ] {
+        let values = user_key(&format!("\"{}\"", reference.trim_matches('\'')));
+        let text = reference.trim_matches('\'');
+        run(
+            "trial",
+            &Given { values: Some(&values), stream: Some(stream(&format!("\"{text}\""))), ..Given::default() },
+        )
+        .refused(1, "unresolved-reference");
+        run("production", &Given { keys: &[text], args: UNLOCKED, ..Given::default() })
+            .refused(1, "unresolved-reference");
+    }
+}
+
+#[test]
+fn a_new_key_must_fit_and_must_not_be_guessable() {
+    let refused = run("production", &Given { keys: &[KEYS[0], "too short"], args: UNLOCKED, ..Given::default() });
+    refused.refused(1, "key-length");
+    assert!(refused.stderr.contains("`encryption-key-1`: 9 characters"), "{}", refused.stderr);
+    run("production", &Given { keys: &["0123456789abcdef0123456789abcdef"], args: UNLOCKED, ..Given::default() })
+        .refused(1, "weak-key");
+}
+
+#[test]
+fn one_newline_at_the_end_of_a_new_key_is_taken_off() {
+    let with_newline = format!("{}\n", KEYS[0]);
+    let run = run("production", &Given { keys: &[&with_newline], args: UNLOCKED, ..Given::default() });
+    assert_eq!(delivered(run.done()), numbered(&KEYS[..1]));
+}
+
+#[test]
+fn a_broken_source_is_an_error_of_the_source() {
+    run("production", &Given { args: UNLOCKED, ..Given::default() }).refused(3, "source-failed");
+    let folder =
+        folder(&[("keyring.yaml", CONFIG), ("keys/encryption-key-0", KEYS[0]), ("keys/encryption-key-2", KEYS[2])]);
+    let run = keyring(folder.path(), &["render", "-e", "production", "--no-lock"], &[], &stream(KEYS[3]));
+    run.refused(3, "broken-keyring");
+    assert!(run.stderr.contains("encryption-key-1 is missing, but encryption-key-2 is there"), "{}", run.stderr);
+}
+
+// --- dev mode ---
+
+#[test]
+fn dev_keeps_the_key_that_the_stream_holds() {
+    let run = run("play", &Given::default());
+    assert_eq!(delivered(run.done()), numbered(&[KEYS[3]]));
+}
+
+#[test]
+fn dev_makes_a_missing_key_up_and_says_so_and_nothing_else_takes_it() {
+    let empty = stream("\"\"");
+    let made = run("play", &Given { stream: Some(empty), ..Given::default() });
+    assert!(
+        made.done()
+            .stderr
+            .contains("encryption-key-0 not set - using randomly generated key. This is not suitable for production!"),
+        "{}",
+        made.stderr
+    );
+    let key = delivered(&made).remove(0).1;
+    let kept = run("play", &Given { stream: Some(made.stdout.clone()), ..Given::default() });
+    assert_eq!(kept.done().stdout, made.stdout, "a made-up key is kept");
+    run("production", &Given { keys: &[&key], args: UNLOCKED, ..Given::default() }).refused(1, "made-up-key");
+    let values = user_key(&key);
+    run("trial", &Given { values: Some(&values), stream: Some(stream(&key)), ..Given::default() })
+        .refused(1, "made-up-key");
+}
+
+#[test]
+fn dev_is_refused_where_keys_must_come_from_outside() {
+    let dev: &[&str] = &["--mode", "dev"];
+    run("production", &Given { keys: &KEYS[..1], args: dev, ..Given::default() }).refused(2, "dev-refused");
+    run("play", &Given { variables: &[("CI", "true")], ..Given::default() }).refused(2, "dev-refused");
+    run("play", &Given { variables: &[("ARGOCD_APP_NAME", "app")], ..Given::default() }).refused(2, "dev-refused");
+    // no variable can turn it on
+    let variables: &[(&str, &str)] = &[("HELM_KEYRING_MODE", "dev")];
+    run("trial", &Given { variables, values: Some("a: 1\n"), ..Given::default() }).refused(1, "auto-generated-key");
+}
+
+// --- what leaves ---
+
+#[test]
+fn what_is_already_right_leaves_byte_for_byte() {
+    let given = |stream: Option<String>| {
+        run("production", &Given { keys: &KEYS[..3], args: UNLOCKED, stream, ..Given::default() })
+    };
+    let once = given(None);
+    let twice = given(Some(once.done().stdout.clone()));
+    assert_eq!(twice.done().stdout, once.stdout);
+}
+
+#[test]
+fn only_the_lines_of_the_keys_differ() {
+    let run = run("production", &Given { keys: &KEYS[..2], args: UNLOCKED, ..Given::default() });
+    let before = stream(KEYS[3]);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (before, after) = (lines(&before), lines(&run.done().stdout));
+    let removed: Vec<_> = before.iter().filter(|line| !after.contains(line)).collect();
+    assert_eq!(
+        removed,
+        [&format!("            {}", KEYS[3]), "  encryption-key-0: "]
+            .iter()
+            .rev()
+            .map(|s| s.to_string())
+            .collect::<Vec<_>>()
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    let added: Vec<_> = after
+        .iter()
+        .filter(|line| !before.contains(line))
+        .map(|line| line.split(':').next().unwrap_or_default().trim())
+        .collect();
+    let expected = [
+        "data",
+        "encryption-key-0",
+        "encryption-key-1",
+        "metadata",
+        "annotations",
+        "helm-keyring/fingerprint",
+        "- key",
+        "path",
+    ];
+    assert_eq!(added, expected);
+}
+
+#[test]
+fn empty_input_and_a_stream_without_a_target_are_refused_unless_allowed() {
+    let foreign = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n".to_owned();
+    let given = |text: &str, args: &[&str]| {
+        let folder = folder(&[("keyring.yaml", CONFIG), ("keys/encryption-key-0", KEYS[0])]);
+        keyring(folder.path(), &[&["render", "-e", "production", "--no-lock"], args].concat(), &[], text)
+    };
+    for empty in ["", "\n", "---\n# Source: a\n---\n"] {
+        given(empty, &[]).refused(1, "empty-input");
+        assert!(given(empty, &["--allow-empty"]).done().stdout.contains('#'));
+    }
+    given(&foreign, &[]).refused(1, "no-target");
+    assert_eq!(given(&foreign, &["--allow-no-target"]).done().stdout, foreign);
+}
+
+#[test]
+fn doubt_about_the_target_is_refused_with_names_and_lines() {
+    let second_secret = stream(KEYS[3]) + "---\nkind: Secret\nmetadata: {name: lr-backend}\n";
+    let other_consumer = stream(KEYS[3]) + &stream(KEYS[3]).replace("lr-backend", "b-backend");
+    let truncated = stream(KEYS[3]).replace("  LICENSE_SIGNATURE: \"\"", "  LICENSE_SIGNATURE: \"");
+    let immutable = stream(KEYS[3]).replace("type: Opaque", "type: Opaque\nimmutable: true");
+    let shared = stream(KEYS[3]).replace("stringData:", "stringData: &s") + "\n";
+    let shared = shared.replacen(
+        "---\n# Source: lightrun/templates/other.yaml",
+        "copy: *s\n---\n# Source: lightrun/templates/other.yaml",
+        1,
+    );
+    let cases = [
+        (second_secret, "duplicate-secret", "<stdin>:54:1"),
+        (other_consumer, "two-targets", "`b-backend` and `lr-backend`"),
+        (truncated, "unreadable", "document 1 cannot be parsed"),
+        (immutable, "immutable-secret", "`lr-backend` is immutable"),
+        (shared, "cannot-edit", "shared through an anchor"),
+    ];
+    for (input, id, words) in cases {
+        let run =
+            run("production", &Given { keys: &KEYS[..2], args: UNLOCKED, stream: Some(input), ..Given::default() });
+        run.refused(1, id);
+        assert!(run.stderr.contains(words), "{words} not in:\n{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_second_instance_that_no_keyring_sees_to_is_refused() {
+    let both = stream(KEYS[3]) + &stream(KEYS[2]).replace("lr-backend", "b-backend");
+    let files = [(
+        "keyring.yaml",
+        CONFIG.replace("profile: lightrun\n", "profile: lightrun\n    instance: {secret: lr-backend}\n"),
+    )];
+    let folder = folder(&[("keyring.yaml", &files[0].1), ("keys/encryption-key-0", KEYS[0])]);
+    let run = keyring(folder.path(), &["render", "-e", "production", "--no-lock"], &[], &both);
+    run.refused(1, "unclaimed-secret");
+    let one = keyring(folder.path(), &["render", "-e", "production", "--no-lock"], &[], &stream(KEYS[3]));
+    assert_eq!(delivered(one.done()), numbered(&KEYS[..1]));
+}
+
+#[test]
+fn a_foreign_document_may_be_anything() {
+    let input = stream(KEYS[3]) + "---\n\tnot: [yaml\n---\r\nx: \u{1}\r\n--- |\n  text";
+    let run = run("production", &Given { keys: &KEYS[..2], args: UNLOCKED, stream: Some(input), ..Given::default() });
+    assert!(run.done().stdout.ends_with("---\n\tnot: [yaml\n---\r\nx: \u{1}\r\n--- |\n  text"));
+}
+
+#[test]
+fn annotations_can_be_switched_off() {
+    let run =
+        run("production", &Given { keys: &KEYS[..2], args: &["--no-lock", "--no-annotation"], ..Given::default() });
+    assert!(!run.done().stdout.contains("helm-keyring/fingerprint"));
+}
+
+#[test]
+fn crlf_streams_stay_crlf() {
+    let input = stream(KEYS[3]).replace('\n', "\r\n");
+    let run = run("production", &Given { keys: &KEYS[..2], args: UNLOCKED, stream: Some(input), ..Given::default() });
+    assert_eq!(run.done().stdout.matches('\n').count(), run.stdout.matches("\r\n").count());
+}
