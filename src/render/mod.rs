@@ -396,9 +396,10 @@ impl<'a> Run<'_, 'a> {
         let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let at = range.start + bom;
         let behind = &bytes[bom..];
+        let mut prolog = behind.split(|b| *b == b'\n').take_while(|line| !line.starts_with(b"---"));
         let text = if behind.starts_with(b"---") {
             format!("---\n{document}")
-        } else if behind.starts_with(b"%") {
+        } else if prolog.any(|line| line.starts_with(b"%")) {
             format!("{document}...\n")
         } else {
             format!("{document}---\n")

@@ -144,6 +144,14 @@ fn spans_are_those_of_the_content() {
     assert_eq!(&text[root.span.clone()], text.trim_end().trim_end_matches("# c").trim_end());
 }
 
+#[test]
+fn a_key_without_a_value_does_not_take_the_colon_of_the_next() {
+    let text = "? a\n:1: 2\n";
+    let tree = parse(text).expect("YAML");
+    let entries = tree.root.as_ref().expect("a root").entries();
+    assert_eq!((entries[0].1.span.clone(), &text[entries[1].0.span.clone()]), (3..3, ":1"));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}") {

@@ -329,8 +329,13 @@ fn trimmed_end(text: &str, bytes: &Range<usize>) -> usize {
 /// The offset behind the `:` that follows a key, or the key's own end where there is none (`? key`).
 fn after_colon(text: &str, key_end: usize) -> usize {
     let rest = &text[key_end..];
-    let blank = rest.len() - rest.trim_start().len();
-    if rest[blank..].starts_with(':') { key_end + blank + 1 } else { key_end }
+    let colon = rest.len() - rest.trim_start().len();
+    // `:x` is the plain text of the next key.
+    let is_indicator = |behind: &str| behind.is_empty() || behind.starts_with([' ', '\t', '\n', '\r', ',', '}', ']']);
+    match rest[colon..].strip_prefix(':') {
+        Some(behind) if is_indicator(behind) => key_end + colon + 1,
+        _ => key_end,
+    }
 }
 
 /// `"\/"` is JSON and YAML 1.2; go-yaml v2 refuses it.
