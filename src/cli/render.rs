@@ -240,7 +240,7 @@ fn selections(
             "no-config",
             format!("environment {environment} was asked for, but there is no keyring.yaml"),
         )
-        .found(format!("looked from {} upward to the repository's root", here.display()))
+        .found("looked from the working directory upward to the repository's root")
         .help("write one with `helm-keyring init`, or name it with `--config`")
         .into());
     }

@@ -28,11 +28,14 @@ impl Source for Fixed {
 }
 
 fn rendered(stream: &str) -> Result<String, Refusal> {
+    rendered_with(stream, Overrides::default())
+}
+
+fn rendered_with(stream: &str, overrides: Overrides) -> Result<String, Refusal> {
     let profile = shipped("lightrun").expect("shipped").expect("valid");
-    let overrides = Overrides { source: Some(SourceConfig::Env(BTreeMap::new())), ..Overrides::default() };
-    let selection = Selection::without_config(profile, &overrides)?;
+    let overrides = Overrides { source: Some(SourceConfig::Env(BTreeMap::new())), ..overrides };
     let request = Request {
-        selections: &[selection],
+        selections: &[Selection::without_config(profile, &overrides)?],
         values: &Known::Unknown { reason: "none".to_owned() },
         claimed: BTreeSet::new(),
         no_lock: true,
@@ -94,26 +97,7 @@ proptest! {
 fn an_own_secret_goes_before_directives_that_belong_to_the_consumer() {
     let deployment = SMALL.rsplit("---\n").next().expect("the last document");
     for prolog in ["", "# c\n", "---\n", "%YAML 1.1\n---\n", "\u{feff}# c\n%YAML 1.1\n--- # d\n"] {
-        let profile = shipped("lightrun").expect("shipped").expect("valid");
-        let overrides = Overrides {
-            emit: Some(Emit::Secret),
-            source: Some(SourceConfig::Env(BTreeMap::new())),
-            ..Overrides::default()
-        };
-        let selections = [Selection::without_config(profile, &overrides).expect("a selection")];
-        let run = |stream: &str| {
-            let request = Request {
-                selections: &selections,
-                values: &Known::Unknown { reason: "none".to_owned() },
-                claimed: BTreeSet::new(),
-                no_lock: true,
-                allow_no_target: false,
-                show: Show::Keys,
-                open: &|_| Some(Box::new(Fixed)),
-            };
-            let outcome = render(stream.as_bytes(), &request)?;
-            Ok::<_, Refusal>(String::from_utf8(outcome.stream.chunks().flatten().copied().collect()).expect("UTF-8"))
-        };
+        let run = |stream: &str| rendered_with(stream, Overrides { emit: Some(Emit::Secret), ..Overrides::default() });
         let out = run(&format!("{prolog}{deployment}")).unwrap_or_else(|refusal| panic!("{prolog:?}: {refusal}"));
         let documents = crate::yaml::documents(&out).unwrap_or_else(|error| panic!("{out}\n{error}"));
         assert_eq!(documents.len(), 2, "{out}");

@@ -17,18 +17,24 @@ pub(super) fn settle(chart: &mut Chart, values: &Map) -> Result<(), Error> {
 
 /// Helm looks further down only where `Chart.yaml` has a list of dependencies, and so do we.
 fn choose(chart: &mut Chart, values: &Map, prefix: &str) -> Result<(), Error> {
-    refuse_nameless_archives(chart);
-    let Some(requirements) = chart.requirements.take() else { return Ok(()) };
+    let Some(mut requirements) = chart.requirements.take() else {
+        doubt_all_archives(chart);
+        return Ok(());
+    };
+    doubt_archives(chart, &requirements);
     name_dependencies(chart, &requirements);
+    for requirement in &mut requirements {
+        requirement.name = requirement.alias.take().unwrap_or_else(|| std::mem::take(&mut requirement.name));
+    }
     let mut all = values.clone();
     coalesce(chart, &mut all, Nulls::Delete)?;
     let mut kept = Vec::new();
     for requirement in requirements {
         match switch(&requirement, &all, prefix, chart) {
-            Switch::Off => chart.dependencies.retain(|d| d.name != requirement.key()),
+            Switch::Off => chart.dependencies.retain(|d| d.name != requirement.name),
             Switch::On => kept.push(requirement),
             Switch::Unknown(reason) => {
-                let dependency = chart.dependencies.iter_mut().find(|d| d.name == requirement.key());
+                let dependency = chart.dependencies.iter_mut().find(|d| d.name == requirement.name);
                 if let Some(dependency) = dependency {
                     dependency.unknown.get_or_insert(reason);
                 }
@@ -90,21 +96,30 @@ fn unknown(requirement: &Requirement, reason: &str) -> Chart {
 }
 
 fn absence(requirement: &Requirement, archives: &[String]) -> String {
-    let prefix = format!("{}-", requirement.name);
-    match archives.iter().find(|archive| archive.starts_with(&prefix)) {
+    match archives.iter().find(|archive| holds(archive, requirement)) {
         Some(archive) => format!("charts/{archive} is a packaged chart, whose defaults are not read"),
         None => "it is not in the charts folder; run `helm dependency build`".to_owned(),
     }
 }
 
-/// An archive that `Chart.yaml` does not name has its name inside.
-fn refuse_nameless_archives(chart: &mut Chart) {
-    let requirements = chart.requirements.as_deref().unwrap_or_default();
-    let named = |archive: &str| requirements.iter().any(|r| archive.starts_with(&format!("{}-", r.name)));
+/// Whether an archive is called `<name>-<version>.tgz`, as `helm package` calls it.
+fn holds(archive: &str, requirement: &Requirement) -> bool {
+    let version = archive.strip_prefix(&requirement.name).and_then(|rest| rest.strip_prefix('-'));
+    version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit() || c == 'v'))
+}
+
+/// An archive that no requirement names goes by a name that only itself knows.
+fn doubt_archives(chart: &mut Chart, requirements: &[Requirement]) {
+    let named = |archive: &str| requirements.iter().any(|requirement| holds(archive, requirement));
     if let Some(archive) = chart.archives.iter().find(|archive| !named(archive)) {
         let reason = format!("charts/{archive} is a packaged chart, whose name and defaults are not read");
         chart.unknown.get_or_insert(reason);
     }
+}
+
+fn doubt_all_archives(chart: &mut Chart) {
+    doubt_archives(chart, &[]);
+    chart.dependencies.iter_mut().for_each(doubt_all_archives);
 }
 
 /// Whether a dependency takes part.
@@ -165,7 +180,7 @@ fn import(chart: &mut Chart) -> Result<(), Error> {
     let mut unknown = None;
     for requirement in requirements {
         for import in requirement.imports.iter().filter(|import| import.parent.split('.').count() <= MAX_NAMES) {
-            let child: Vec<&str> = std::iter::once(requirement.key()).chain(import.child.split('.')).collect();
+            let child: Vec<&str> = std::iter::once(requirement.name.as_str()).chain(import.child.split('.')).collect();
             if let Some(reason) = chart.unknown_at(&child) {
                 unknown.get_or_insert_with(|| format!("`import-values` of {reason}"));
             } else if let Some(Data::Map(values)) = look(&defaults, &child).map(|value| &value.data) {

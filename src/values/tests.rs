@@ -146,6 +146,15 @@ fn an_archive_that_nobody_names_could_be_anything() {
 }
 
 #[test]
+fn archives_below_a_chart_without_a_list_of_dependencies_leave_gaps() {
+    let middle = "name: middle\nversion: 1.0.0\ndependencies: [{name: packed, version: 1.x, alias: p}]";
+    let dir = folder(&[("charts/middle/Chart.yaml", middle), ("charts/middle/charts/packed-1.0.0.tgz", "")]);
+    let merged = merged(&of_chart(dir.path()));
+    assert!(matches!(merged.at("middle.packed.a"), Found::Unknown(_)));
+    assert!(matches!(merged.at("other"), Found::Absent));
+}
+
+#[test]
 fn without_a_chart_the_result_is_what_the_user_says() {
     let merged = merged(&Request { set: vec![set(SetKind::Typed, "a.b=null,c=1")], ..Request::default() });
     assert_eq!(merged.value.to_json(), serde_json::json!({"a": {"b": null}, "c": 1}));

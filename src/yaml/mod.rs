@@ -13,11 +13,11 @@ mod tree;
 mod value;
 
 pub use position::{Position, position};
-pub use scalar::is_plain_string;
+pub use scalar::{Number, is_plain_string};
 #[cfg(test)]
 pub(crate) use tree::documents;
 pub use tree::{Kind, Node, Scalar, Style, Tree, parse};
-pub use value::{Data, Entry, Number, Span, Value};
+pub use value::{Data, Entry, Span, Value};
 
 /// Why a text is not YAML that Helm would read. Never quotes the text: it may hold a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,13 @@
 //! What a plain scalar means: the resolution rules of go-yaml v2 (`resolve.go`, v2.4.2), which Helm uses.
 
-use super::value::Number;
+/// A number as go-yaml reads it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// From `i64::MIN` to `u64::MAX`.
+    Int(i128),
+    /// Finite.
+    Float(f64),
+}
 
 /// The meaning of one scalar.
 #[derive(Debug, Clone, PartialEq)]

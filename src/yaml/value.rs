@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::scalar::{Resolved, resolve};
+use super::scalar::{Number, Resolved, resolve};
 use super::tree::{Kind, Node, Style, Tree};
 use super::{Error, parse};
 
@@ -24,15 +24,6 @@ pub struct Span {
     pub start: usize,
     /// Behind the last byte.
     pub end: usize,
-}
-
-/// A number as go-yaml reads it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// From `i64::MIN` to `u64::MAX`.
-    Int(i128),
-    /// Finite.
-    Float(f64),
 }
 
 /// A value of a mapping, and where its key stands.

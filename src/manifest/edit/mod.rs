@@ -3,12 +3,16 @@
 //! Each primitive notes the bytes *and* the intended change of the value. [`Patch::apply`] parses the result
 //! and compares it with the intention, so a wrong byte range can refuse a document but never change its meaning.
 
+mod layout;
+mod write;
+
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
 use super::cursor::{Cursor, Doubt, Step};
 use crate::yaml::{self, Data, Entry, Node, Span, Style, Tree, Value, is_plain_string};
+use write::double_quoted;
 
 /// Why a document cannot be edited without risk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -367,143 +371,6 @@ impl<'t, 'a> Patch<'t, 'a> {
     fn is_referenced(&self, node: &Node<'_>) -> bool {
         matches!(node.kind, yaml::Kind::Alias(_)) || node.anchor.is_some_and(|id| self.tree.references(id) > 0)
     }
-
-    // --- where things stand ---
-
-    fn line_start(&self, at: usize) -> usize {
-        self.tree.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
-    }
-
-    /// The end of the line that holds `at`, before its line break.
-    fn line_end(&self, at: usize) -> usize {
-        let rest = &self.tree.text[at..];
-        let line = rest.find('\n').map_or(rest, |newline| &rest[..newline]);
-        at + line.strip_suffix('\r').unwrap_or(line).len()
-    }
-
-    /// Lines from the one that `start` begins (only blanks before it) to the one that `end` ends (only a comment
-    /// behind it), line break included.
-    fn whole_lines(&self, start: usize, end: usize) -> Option<Range<usize>> {
-        let text = self.tree.text;
-        let line_start = self.line_start(start);
-        let line_end = self.line_end(end);
-        let behind = text[end..line_end].trim_start();
-        let alone =
-            text[line_start..start].trim_matches(' ').is_empty() && (behind.is_empty() || behind.starts_with('#'));
-        let newline = text[line_end..].find('\n').map_or(text.len(), |offset| line_end + offset + 1);
-        alone.then_some(line_start..newline)
-    }
-
-    fn block_lines(&self, key: &Node<'_>, value: &Node<'_>) -> Result<Range<usize>, Error> {
-        let end = value.span.end.max(key.span.end);
-        self.whole_lines(key.start, end)
-            .ok_or_else(|| Error::Layout { what: key.text().unwrap_or_default().to_owned(), offset: key.start })
-    }
-
-    /// The dash of a block sequence's item.
-    fn dash(&self, item: &Node<'_>) -> Option<usize> {
-        let before = self.tree.text[..item.start].trim_end();
-        before.ends_with('-').then(|| before.len() - 1)
-    }
-
-    /// The column at which a block mapping's keys begin.
-    fn column(&self, map: &Cursor<'t, 'a>) -> Result<usize, Error> {
-        let first = map.node.entries().first().map(|(key, _)| key.start);
-        first
-            .map(|at| at - self.line_start(at))
-            .ok_or(Error::Layout { what: "an empty mapping".into(), offset: map.node.start })
-    }
-
-    /// By how much the mappings below this one are indented: as the first such child, else 2.
-    fn step(&self, map: &Cursor<'t, 'a>) -> usize {
-        let own = self.column(map).unwrap_or(0);
-        let nested =
-            map.node.entries().iter().filter(|(_, value)| value.style == Style::Block && !value.entries().is_empty());
-        let columns = nested.map(|(_, value)| value.entries()[0].0.start).map(|at| at - self.line_start(at));
-        columns.filter(|column| *column > own).map(|column| column - own).next().unwrap_or(2)
-    }
-
-    /// What stands between the bracket and the first element, so that new elements are spaced alike.
-    fn flow_gap(&self, open: usize, first: usize) -> String {
-        let gap = &self.tree.text[open..first];
-        match gap.rfind('\n') {
-            Some(newline) => {
-                let from = if gap[..newline].ends_with('\r') { newline - 1 } else { newline };
-                gap[from..].to_owned()
-            }
-            None => " ".to_owned(),
-        }
-    }
-
-    fn remove_from_flow(&mut self, spans: &[Range<usize>], removed: &[usize], close: usize) {
-        let mut i = 0;
-        while i < removed.len() {
-            let first = removed[i];
-            while i + 1 < removed.len() && removed[i + 1] == removed[i] + 1 {
-                i += 1;
-            }
-            let last = removed[i];
-            let range = match (first.checked_sub(1), spans.get(last + 1)) {
-                (_, Some(next)) => spans[first].start..next.start,
-                (Some(previous), None) => spans[previous].end..spans[last].end,
-                (None, None) => {
-                    let tail = self.tree.text[spans[last].end..close].trim_end_matches(['}', ']']);
-                    let comma = tail.find(',').map_or(0, |at| at + 1);
-                    spans[first].start..spans[last].end + comma
-                }
-            };
-            self.edits.push(Edit { range, text: Zeroizing::default() });
-            i += 1;
-        }
-    }
-
-    // --- how things are written ---
-
-    fn block_children(&self, new: &New, column: usize, out: &mut String) {
-        self.block_children_with_step(new, column, 2, out);
-    }
-
-    fn block_children_with_step(&self, new: &New, column: usize, step: usize, out: &mut String) {
-        let New::Map(entries) = new else { return };
-        for (key, value) in entries {
-            out.push_str(&" ".repeat(column));
-            out.push_str(&plain_or_quoted(key));
-            out.push(':');
-            match value {
-                New::Text(text) => {
-                    out.push(' ');
-                    out.push_str(&plain_or_quoted(text));
-                    out.push_str(self.eol);
-                }
-                New::Map(_) => {
-                    out.push_str(self.eol);
-                    self.block_children_with_step(value, column + step, step, out);
-                }
-            }
-        }
-    }
-
-    fn flow(&self, new: &New) -> Zeroizing<String> {
-        match new {
-            New::Text(text) => double_quoted(text),
-            New::Map(_) => Zeroizing::new(format!("{{{}}}", self.flow_entries(new, " ").as_str())),
-        }
-    }
-
-    fn flow_entries(&self, new: &New, gap: &str) -> Zeroizing<String> {
-        let New::Map(entries) = new else { return Zeroizing::default() };
-        let mut out = Zeroizing::new(String::new());
-        for (i, (key, value)) in entries.iter().enumerate() {
-            if i > 0 {
-                out.push(',');
-                out.push_str(gap);
-            }
-            out.push_str(&double_quoted(key));
-            out.push_str(": ");
-            out.push_str(&self.flow(value));
-        }
-        out
-    }
 }
 
 fn copied_value(model: &Cursor<'_, '_>, changes: &[(Cursor<'_, '_>, String)]) -> Result<Value, Error> {
@@ -552,27 +419,6 @@ fn step_name(step: &Step) -> String {
         Step::Key(key) => key.clone(),
         Step::Index(i) => format!("item {i}"),
     }
-}
-
-fn plain_or_quoted(text: &str) -> Zeroizing<String> {
-    if is_plain_string(text) { Zeroizing::new(text.to_owned()) } else { double_quoted(text) }
-}
-
-fn double_quoted(text: &str) -> Zeroizing<String> {
-    let mut out = Zeroizing::new(String::with_capacity(text.len() + 2));
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if (c as u32) < 0x20 || c as u32 == 0x7f => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
