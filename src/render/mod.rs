@@ -396,10 +396,12 @@ impl<'a> Run<'_, 'a> {
         let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let at = range.start + bom;
         let behind = &bytes[bom..];
-        let mut prolog = behind.split(|b| *b == b'\n').take_while(|line| !line.starts_with(b"---"));
-        let text = if behind.starts_with(b"---") {
+        let mut lines = behind.split(|b| matches!(b, b'\n' | b'\r'));
+        let is_marker =
+            |line: &[u8]| line.strip_prefix(b"---").is_some_and(|rest| matches!(rest, [] | [b' ' | b'\t', ..]));
+        let text = if lines.next().is_some_and(is_marker) {
             format!("---\n{document}")
-        } else if prolog.any(|line| line.starts_with(b"%")) {
+        } else if has_directive(behind) {
             format!("{document}...\n")
         } else {
             format!("{document}---\n")
@@ -414,6 +416,12 @@ impl<'a> Run<'_, 'a> {
             .help("write it out plainly in the chart's template: block style, no anchors, each key once")
             .into()
     }
+}
+
+/// Whether a directive stands before the document; comments and blank lines may come first.
+fn has_directive(piece: &[u8]) -> bool {
+    let mut lines = piece.split(|b| matches!(b, b'\n' | b'\r'));
+    lines.find(|line| !matches!(line.trim_ascii_start(), [] | [b'#', ..])).is_some_and(|line| line.starts_with(b"%"))
 }
 
 fn own_name(survey: &Survey<'_, '_, '_>) -> String {

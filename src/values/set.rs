@@ -85,11 +85,11 @@ pub(super) fn parse(set: &Set) -> Result<Vec<Assignment>, String> {
     Ok(assignments)
 }
 
-/// The path before the first `=`, as it is written; nothing where there is none.
+/// The path before the first `=`, as it is written; nothing where there is none, or where it could be a key.
 pub(super) fn shown_path(set: &Set) -> Option<&str> {
     let (path, _) = set.text.split_once('=')?;
-    let is_path = path.len() <= 200 && !path.contains([',', '{', '\\', '\n']);
-    is_path.then_some(path)
+    let plain = |step: &str| step.len() < 32 && step.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/".contains(&b));
+    (path.len() <= 200 && path.split(['.', '[', ']']).all(plain)).then_some(path)
 }
 
 struct Reader<'a> {

@@ -326,10 +326,11 @@ fn trimmed_end(text: &str, bytes: &Range<usize>) -> usize {
     text.get(bytes.clone()).map_or(bytes.end, |content| bytes.start + content.trim_end().len())
 }
 
-/// The offset behind the `:` that follows a key, or the key's own end where there is none (`? key`).
+/// The offset behind the `:` that follows a key on its line, or the key's own end where there is none (`? key`): a
+/// `:` further down may belong to another key.
 fn after_colon(text: &str, key_end: usize) -> usize {
     let rest = &text[key_end..];
-    let colon = rest.len() - rest.trim_start().len();
+    let colon = rest.len() - rest.trim_start_matches([' ', '\t']).len();
     // `:x` is the plain text of the next key.
     let is_indicator = |behind: &str| behind.is_empty() || behind.starts_with([' ', '\t', '\n', '\r', ',', '}', ']']);
     match rest[colon..].strip_prefix(':') {
