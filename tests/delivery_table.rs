@@ -1,4 +1,4 @@
-//! When are keys delivered: every row of the table in `docs/configuration.md`, and what must hold beside it.
+//! When are keys delivered: every row of the table in `docs/render.md`, and what must hold beside it.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
 mod common;

@@ -3,6 +3,7 @@
 mod init;
 mod process;
 mod render;
+mod usage;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,8 +12,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::report::{Exit, Finding, Refusal, human};
 
-/// What a command says when it is done: warnings and notes for stderr.
-type Done = Result<Vec<Finding>, Refusal>;
+/// What a command says when it is done: warnings and notes for stderr. An error is a [`Refusal`], or input or output
+/// that failed, with what was being done.
+type Done = anyhow::Result<Vec<Finding>>;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done or clean · 1 refused · 2 usage or configuration · 3 source · 4 lock · 5 input/output. \
@@ -43,20 +45,28 @@ enum Command {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     process::harden();
-    let done = match Cli::parse().command {
-        Command::Render(args) => render::run(&args),
-        Command::Init(args) => init::run(&args, &mut io::stdout()),
-        Command::Completions { shell } => completions(shell),
+    let done = match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        Err(error) => usage::explained(&error),
     };
     match done {
         Ok(findings) => {
             say(&findings);
             ExitCode::SUCCESS
         }
-        Err(refusal) => {
+        Err(error) => {
+            let refusal = error.downcast().unwrap_or_else(|error| io_failed(&error));
             say(&refusal.0);
             ExitCode::from(refusal.exit() as u8)
         }
+    }
+}
+
+fn run(command: Command) -> Done {
+    match command {
+        Command::Render(args) => render::run(&args),
+        Command::Init(args) => Ok(init::run(&args, &mut io::stdout())?),
+        Command::Completions { shell } => completions(shell),
     }
 }
 
@@ -72,7 +82,6 @@ fn say(findings: &[Finding]) {
     let _ = io::stderr().write_all(human(findings).as_bytes());
 }
 
-/// Input or output that failed.
-fn io_failed(what: &str, error: &io::Error) -> Refusal {
-    Finding::error(Exit::Io, "io", format!("{what}: {error}")).into()
+fn io_failed(error: &anyhow::Error) -> Refusal {
+    Finding::error(Exit::Io, "io", format!("{error:#}")).into()
 }

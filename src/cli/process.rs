@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
+use anyhow::Context as _;
 use zeroize::Zeroizing;
 
-use super::io_failed;
-use crate::report::{Exit, Refusal};
+use crate::report::Exit;
 
 /// No core file and no debugger may see a key, and a panic prints its place only: its message could quote one.
 pub fn harden() {
@@ -29,16 +29,16 @@ fn stop(panic: &std::panic::PanicHookInfo<'_>) {
 }
 
 /// All of stdin, wiped when it goes. `None` if it is a terminal: nobody types manifests.
-pub fn stdin() -> Result<Option<Zeroizing<Vec<u8>>>, Refusal> {
+pub fn stdin() -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Ok(None);
     }
-    let failed = |error: io::Error| io_failed("stdin cannot be read", &error);
-    let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+    let unread = "stdin cannot be read";
+    let mut file = File::from(stdin.as_fd().try_clone_to_owned().context(unread)?);
     let expected = file.metadata().map(|m| m.len()).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1));
-    file.read_to_end(&mut bytes).map_err(failed)?;
+    file.read_to_end(&mut bytes).context(unread)?;
     Ok(Some(bytes))
 }
 
@@ -48,8 +48,8 @@ pub fn stdout_is_terminal() -> bool {
 }
 
 /// Writes everything to stdout, past the line buffer of the standard library.
-pub fn print<'c>(chunks: impl IntoIterator<Item = &'c [u8]>) -> Result<(), Refusal> {
-    let failed = |error: io::Error| io_failed("stdout cannot be written", &error);
-    let mut file = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
-    chunks.into_iter().try_for_each(|chunk| file.write_all(chunk)).map_err(failed)
+pub fn print<'c>(chunks: impl IntoIterator<Item = &'c [u8]>) -> anyhow::Result<()> {
+    let unwritten = "stdout cannot be written";
+    let mut file = File::from(io::stdout().as_fd().try_clone_to_owned().context(unwritten)?);
+    chunks.into_iter().try_for_each(|chunk| file.write_all(chunk)).context(unwritten)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Done, process};
 use crate::config::{Config, Emit, Mode, Overrides, Selection, Source as SourceConfig};
-use crate::profile;
+use crate::profile::{self, Profile};
 use crate::render::{self, Request, Show};
 use crate::report::{Exit, Finding, Refusal, list};
 use crate::source::{Dir, Env, Source};
@@ -175,16 +175,15 @@ fn values_failed(error: &values::Error) -> Refusal {
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
     let Some(stream) = process::stdin()? else {
-        return Err(Finding::usage("no-input", "stdin is a terminal")
-            .help("pipe into it: helm template … | helm-keyring render")
-            .into());
+        let finding = Finding::usage("no-input", "stdin is a terminal");
+        return Err(Refusal::from(finding.help("pipe into it: helm template … | helm-keyring render")).into());
     };
     if render::is_blank(&stream) {
         return blank(args, &stream);
     }
     let overrides = args.overrides();
     let mut findings = Vec::new();
-    let (selections, claimed) = selections(&stream, &overrides, args.allow_no_target, &mut findings)?;
+    let Chosen { selections, claimed, guarded } = choose(&stream, &overrides, args.allow_no_target, &mut findings)?;
     let variable = |name: &str| std::env::var(name).ok();
     selections.iter().try_for_each(|selection| selection.check_mode(&variable))?;
     let known = args.values.read()?;
@@ -193,6 +192,7 @@ pub fn run(args: &Args) -> Done {
         selections: &selections,
         values: &known,
         claimed,
+        guarded: &guarded,
         no_lock: args.no_lock,
         allow_no_target: args.allow_no_target,
         show: if hidden { Show::Placeholders } else { Show::Keys },
@@ -212,28 +212,57 @@ pub fn run(args: &Args) -> Done {
 
 fn blank(args: &Args, stream: &[u8]) -> Done {
     if !args.allow_empty {
-        return Err(Finding::refused("empty-input", "there is no document on stdin")
+        let finding = Finding::refused("empty-input", "there is no document on stdin")
             .found("an empty result would make Argo CD prune, and Helm 3 delete, everything")
-            .help(
-                "look at helm's own message: it printed nothing; pass `--allow-empty` if the chart may render nothing",
-            )
-            .into());
+            .help("look at helm's own message: it printed nothing")
+            .help("pass `--allow-empty` if the chart may render nothing");
+        return Err(Refusal::from(finding).into());
     }
     process::print([if stream.trim_ascii().is_empty() { NOTHING } else { stream }])?;
     Ok(Vec::new())
 }
 
+/// The keyrings of a run, and what it must know of the others.
+#[derive(Default)]
+struct Chosen {
+    selections: Vec<Selection>,
+    claimed: BTreeSet<String>,
+    guarded: Vec<Profile>,
+}
+
+impl From<Selection> for Chosen {
+    fn from(selection: Selection) -> Self {
+        Self { selections: vec![selection], ..Self::default() }
+    }
+}
+
+/// From the configuration file.
+fn configured(config: &Config, overrides: &Overrides) -> Result<Chosen, Refusal> {
+    let selections = config.select(overrides)?;
+    match (&overrides.keyring, selections.first().and_then(|selection| selection.environment.clone())) {
+        // Whoever names a keyring knows that the others are rendered elsewhere.
+        (Some(keyring), Some(environment)) => {
+            let claimed = config.secrets_of_others(keyring, &environment);
+            Ok(Chosen { selections, claimed, guarded: Vec::new() })
+        }
+        _ => {
+            let guarded = config.profiles_of_others(&selections)?;
+            Ok(Chosen { selections, claimed: BTreeSet::new(), guarded })
+        }
+    }
+}
+
 /// From the configuration file; without one, the one profile that the stream has a place for.
-fn selections(
+fn choose(
     stream: &[u8],
     overrides: &Overrides,
     allow_no_target: bool,
     findings: &mut Vec<Finding>,
-) -> Result<(Vec<Selection>, BTreeSet<String>), Refusal> {
+) -> Result<Chosen, Refusal> {
     // An empty path is the working directory, and messages name files as seen from there.
     let here = Path::new("");
     if let Some(config) = Config::find(here, overrides)? {
-        return Ok((config.select(overrides)?, config.secret_names()));
+        return configured(&config, overrides);
     }
     if let Some(environment) = &overrides.environment {
         return Err(Finding::usage(
@@ -245,7 +274,7 @@ fn selections(
         .into());
     }
     if let Some(reference) = &overrides.profile {
-        return Ok((vec![Selection::without_config(profile::load(reference, here)?, overrides)?], BTreeSet::new()));
+        return Ok(Selection::without_config(profile::load(reference, here)?, overrides)?.into());
     }
     let shipped = profile::shipped_names().filter_map(profile::shipped).collect::<Result<_, _>>()?;
     let mut matching = render::matching(stream, shipped)?;
@@ -253,7 +282,7 @@ fn selections(
         (Some(profile), true) => {
             findings
                 .push(Finding::note("profile", format!("no keyring.yaml; profile {} fits the stream", profile.name)));
-            Ok((vec![Selection::without_config(profile, overrides)?], BTreeSet::new()))
+            Ok(Selection::without_config(profile, overrides)?.into())
         }
         (Some(last), false) => {
             let names: Vec<String> = matching.into_iter().chain([last]).map(|profile| profile.name).collect();
@@ -261,7 +290,7 @@ fn selections(
                 .help("choose one with `--profile`")
                 .into())
         }
-        (None, _) if allow_no_target => Ok((Vec::new(), BTreeSet::new())),
+        (None, _) if allow_no_target => Ok(Chosen::default()),
         (None, _) => {
             let names: Vec<&str> = profile::shipped_names().collect();
             Err(Finding::refused("no-target", "no shipped profile fits the stream, and there is no keyring.yaml")

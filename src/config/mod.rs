@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 use crate::report::{Place, Refusal};
 use crate::schema::Document;
 
@@ -87,21 +87,23 @@ impl Config {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// The Secrets that any keyring of the file names.
-    pub fn secret_names(&self) -> BTreeSet<String> {
-        let environments =
-            |keyring: &Keyring| keyring.environments.values().map(|e| e.settings.instance.clone()).collect::<Vec<_>>();
-        let all = self.keyrings.values().flat_map(|keyring| {
-            environments(keyring)
-                .into_iter()
-                .chain([keyring.settings.instance.clone()])
-                .filter_map(|instance| instance.secret)
+    /// The Secrets that the other keyrings than `keyring` name in an environment.
+    pub fn secrets_of_others(&self, keyring: &str, environment: &str) -> BTreeSet<String> {
+        let others = self.keyrings.iter().filter(|(name, _)| *name != keyring);
+        let instances = others.filter_map(|(_, keyring)| {
+            let own = &keyring.environments.get(environment)?.settings.instance.secret;
+            own.as_ref().or(keyring.settings.instance.secret.as_ref())
         });
-        all.flat_map(|names| match names {
-            SecretNames::One(name) => vec![name],
-            SecretNames::ById(names) => names.into_values().collect(),
-        })
-        .collect()
+        instances.flat_map(SecretNames::names).collect()
+    }
+
+    /// The profiles of the keyrings that are none of `selections`.
+    ///
+    /// # Errors
+    /// A profile that cannot be read.
+    pub fn profiles_of_others(&self, selections: &[Selection]) -> Result<Vec<Profile>, Refusal> {
+        let others = self.keyrings.iter().filter(|(name, _)| !selections.iter().any(|s| s.keyring == **name));
+        others.map(|(_, keyring)| profile::load(&keyring.profile, self.folder())).collect()
     }
 }
 
@@ -169,6 +171,16 @@ pub enum SecretNames {
     One(String),
     /// By the profile's `id`.
     ById(BTreeMap<String, String>),
+}
+
+impl SecretNames {
+    /// All names.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::ById(names) => names.values().cloned().collect(),
+        }
+    }
 }
 
 /// In what form keys are delivered.

@@ -164,7 +164,7 @@ mod tests {
         }
     }
 
-    /// Recomputed by `vectors.py` with `argon2-cffi` and `hmac`.
+    /// Recomputed independently with `argon2-cffi` and Python's `hmac`.
     #[test]
     fn vectors_of_another_implementation() {
         for (text, expected) in VECTORS {

@@ -15,19 +15,24 @@ pub(super) struct Reading {
     pub(super) bytes: Wiped,
 }
 
-/// The text itself, the text without whitespace around it, and what it decodes to as hexadecimal, base64 or
-/// base64url.
+/// The text itself, the text without whitespace around it, what it decodes to as hexadecimal, base64 or base64url, and
+/// what that decodes to again (a value copied out of a Secret's `data`).
 pub(super) fn readings(key: &KeyText) -> Vec<Reading> {
     let text = key.expose();
     let line = text.trim_ascii();
     let plain = [Some(text), Some(line).filter(|line| line.len() < text.len())].into_iter().flatten();
-    let hex = encoding::hex(line).map(|(_, bytes)| bytes);
-    let base64 = encoding::base64(&ANY_PADDING, line).or_else(|| encoding::base64(&URL, line));
-    let decoded = [hex, base64].into_iter().flatten().filter(|bytes| bytes.len() >= DECODED_LEN_MIN_BYTES);
+    let once = decodings(line);
+    let twice: Vec<Wiped> = once.iter().flat_map(|bytes| decodings(bytes.trim_ascii())).collect();
     plain
         .map(|text| Reading { decoded: false, bytes: Zeroizing::new(text.to_vec()) })
-        .chain(decoded.map(|bytes| Reading { decoded: true, bytes }))
+        .chain(once.into_iter().chain(twice).map(|bytes| Reading { decoded: true, bytes }))
         .collect()
+}
+
+fn decodings(line: &[u8]) -> Vec<Wiped> {
+    let hex = encoding::hex(line).map(|(_, bytes)| bytes);
+    let base64 = encoding::base64(&ANY_PADDING, line).or_else(|| encoding::base64(&URL, line));
+    [hex, base64].into_iter().flatten().filter(|bytes| bytes.len() >= DECODED_LEN_MIN_BYTES).collect()
 }
 
 #[cfg(test)]
@@ -47,7 +52,7 @@ mod tests {
                 .map(|engine| engine.encode(&bytes)),
         );
         for text in texts {
-            for written in [text.clone(), format!("{text}\n")] {
+            for written in [text.clone(), format!("{text}\n"), BASE64_STANDARD.encode(&text)] {
                 assert!(readings(&key(written)).iter().any(|reading| reading.decoded && *reading.bytes == bytes));
             }
         }

@@ -1,6 +1,9 @@
 //! A node of a document together with the way to it: what reading and editing share.
 
-use crate::yaml::{Kind, Node, Tree};
+use crate::yaml::{Data, Kind, Node, Tree, Value};
+
+/// Longer than any way through a document that the parser lets through.
+const MAX_STEPS: usize = 512;
 
 /// One step from a node to its child.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +85,34 @@ impl<'t, 'a> Cursor<'t, 'a> {
         named.filter_map(|(key, value)| Some((key, self.child(value, Step::Key(key.to_owned()), None)?))).collect()
     }
 
+    /// As [`Cursor::values`], and with what merge keys bring in.
+    pub fn values_with_merged(&self) -> Vec<(&'t str, Self)> {
+        let mut all = self.values();
+        for (_, source) in self.node.entries().iter().filter(|(key, _)| key.text() == Some("<<")) {
+            let shared = Self { tree: self.tree, node: source, path: self.path.clone(), doubt: Some(Doubt::Shared) };
+            let Some(source) = shared.resolved() else { continue };
+            let sources = if source.node.items().is_empty() { vec![source] } else { source.items() };
+            all.extend(sources.iter().filter(|s| s.path.len() < MAX_STEPS).flat_map(Self::values_with_merged));
+        }
+        all
+    }
+
+    /// Whether it is the value of this key.
+    pub fn is_under(&self, key: &str) -> bool {
+        matches!(self.path.last(), Some(Step::Key(last)) if last == key)
+    }
+
+    /// Whether it is a true boolean, as YAML 1.1 knows it.
+    pub fn is_true(&self) -> bool {
+        Value::compose_node(self.tree, self.node, 0).is_ok_and(|value| matches!(value.data, Data::Bool(true)))
+    }
+
+    /// Whether it is null, or text without anything to see.
+    pub fn is_blank(&self) -> bool {
+        let value = Value::compose_node(self.tree, self.node, 0);
+        value.is_ok_and(|value| matches!(value.data, Data::Null) || value.text().is_some_and(|t| t.trim().is_empty()))
+    }
+
     /// Whether a mapping has this key twice.
     pub fn has_duplicate(&self, key: &str) -> bool {
         self.node.entries().iter().filter(|(k, _)| k.text() == Some(key)).count() > 1
@@ -110,7 +141,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
             self.node = self.tree.anchored(id)?;
             hops += 1;
             // An anchor inside itself would never end.
-            if hops > 16 || self.path.len() > 512 {
+            if hops > 16 || self.path.len() > MAX_STEPS {
                 return None;
             }
         }

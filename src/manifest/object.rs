@@ -18,12 +18,17 @@ pub struct Object<'t, 'a> {
 impl<'t, 'a> Object<'t, 'a> {
     /// The objects of a document, in order.
     pub fn all(root: Cursor<'t, 'a>) -> Vec<Self> {
+        Self::all_of(root, "")
+    }
+
+    /// `implied`: the kind of a list's items where they do not say it themselves (`SecretList`).
+    fn all_of(root: Cursor<'t, 'a>, implied: &'t str) -> Vec<Self> {
         let text = |cursor: &Cursor<'t, 'a>, path: &[&str]| cursor.at(path).and_then(|c| c.text());
-        let kind = text(&root, &["kind"]).unwrap_or("");
-        if kind.ends_with("List")
+        let kind = text(&root, &["kind"]).unwrap_or(implied);
+        if let Some(of) = kind.strip_suffix("List")
             && let Some(items) = root.get("items")
         {
-            return items.items().into_iter().flat_map(Self::all).collect();
+            return items.items().into_iter().flat_map(|item| Self::all_of(item, of)).collect();
         }
         let name = text(&root, &["metadata", "name"]).unwrap_or("");
         let namespace = text(&root, &["metadata", "namespace"]);

@@ -1,12 +1,15 @@
 //! Where pods read Secrets: volumes with or without `items`, and `secretKeyRef`s, in every kind of workload.
 
-use super::cursor::{Cursor, Step};
+use super::cursor::Cursor;
 use super::object::Object;
 
-/// A pod template, or a Pod itself.
+/// Deeper than any workload: the rest is some resource's own data.
+const MAX_STEPS: usize = 24;
+
+/// A mapping that has volumes or containers of its own: a pod's `spec`, or what a custom resource has in its place.
 pub struct Pod<'t, 'a> {
-    /// The mapping that holds `metadata` and `spec`.
-    pub template: Cursor<'t, 'a>,
+    /// The mapping that holds `metadata` and `spec`, where it is a pod or a pod template: it can be annotated.
+    pub template: Option<Cursor<'t, 'a>>,
     spec: Cursor<'t, 'a>,
 }
 
@@ -16,6 +19,8 @@ pub struct SecretVolume<'t, 'a> {
     pub secret: Cursor<'t, 'a>,
     /// The `items` list, if there is one.
     pub items: Option<Cursor<'t, 'a>>,
+    /// `optional: true`
+    pub optional: bool,
 }
 
 /// `env[].valueFrom.secretKeyRef`
@@ -29,12 +34,17 @@ pub struct SecretKeyRef<'t, 'a> {
 }
 
 impl<'t, 'a> Pod<'t, 'a> {
-    /// The pod templates of an object: a mapping whose `spec` lists `containers`, wherever it lies, so that
-    /// CronJobs and custom workloads are covered like Deployments.
+    /// Every place of an object that can read a Secret, wherever it lies, so that CronJobs and custom workloads are
+    /// covered like Deployments.
     pub fn all(object: &Object<'t, 'a>) -> Vec<Self> {
         let mut found = Vec::new();
-        find(&object.root, &mut found);
+        find(None, &object.root, &mut found);
         found
+    }
+
+    /// Where it begins in its document: tells two pods of one document apart.
+    pub fn offset(&self) -> usize {
+        self.spec.node.start
     }
 
     /// The volumes that show a Secret.
@@ -43,7 +53,8 @@ impl<'t, 'a> Pod<'t, 'a> {
         let volume = |part: &Cursor<'t, 'a>, name: &str| {
             Some(SecretVolume {
                 secret: part.get(name)?,
-                items: part.get("items").filter(|i| !i.node.items().is_empty()),
+                items: part.get("items").filter(|items| !items.node.items().is_empty()),
+                optional: part.get("optional").is_some_and(|optional| optional.is_true()),
             })
         };
         let direct = volumes.iter().filter_map(|v| volume(&v.get("secret")?, "secretName"));
@@ -59,39 +70,37 @@ impl<'t, 'a> Pod<'t, 'a> {
         sources.filter_map(|source| source.at(&["secretRef", "name"])?.text()).collect()
     }
 
-    fn containers(&self) -> Vec<Cursor<'t, 'a>> {
-        let lists = ["initContainers", "containers", "ephemeralContainers"];
-        lists.iter().filter_map(|list| Some(self.spec.get(list)?.items())).flatten().collect()
-    }
-
     /// The variables that are one field of a Secret.
     pub fn secret_key_refs(&self) -> Vec<SecretKeyRef<'t, 'a>> {
         let variables =
             self.containers().into_iter().filter_map(|container| Some(container.get("env")?.items())).flatten();
         let reference = |variable: Cursor<'t, 'a>| {
             let reference = variable.at(&["valueFrom", "secretKeyRef"])?;
-            let optional = reference.get("optional").and_then(|o| o.text()) == Some("true");
+            let optional = reference.get("optional").is_some_and(|optional| optional.is_true());
             Some(SecretKeyRef { secret: reference.get("name")?, key: reference.get("key")?, optional })
         };
         variables.filter_map(reference).collect()
     }
+
+    fn containers(&self) -> Vec<Cursor<'t, 'a>> {
+        let lists = ["initContainers", "containers", "ephemeralContainers"];
+        let listed = lists.iter().filter_map(|list| Some(self.spec.get(list)?.items())).flatten();
+        listed.chain(self.spec.get("container")).collect()
+    }
 }
 
-fn find<'t, 'a>(at: &Cursor<'t, 'a>, found: &mut Vec<Pod<'t, 'a>>) {
-    // Deeper than any workload: the rest is some resource's own data.
-    if at.path.len() > 12 {
+fn find<'t, 'a>(parent: Option<&Cursor<'t, 'a>>, at: &Cursor<'t, 'a>, found: &mut Vec<Pod<'t, 'a>>) {
+    if at.path.len() > MAX_STEPS {
         return;
     }
-    if let Some(spec) = at.get("spec").filter(|spec| spec.get("containers").is_some_and(|c| !c.node.items().is_empty()))
-    {
-        found.push(Pod { template: at.clone(), spec });
-        return;
+    let has_items = |key: &str| at.get(key).is_some_and(|list| !list.node.items().is_empty());
+    let has_container = at.get("container").is_some_and(|container| !container.node.entries().is_empty());
+    if has_items("containers") || has_items("volumes") || has_container {
+        let is_template = at.is_under("spec") && has_items("containers");
+        found.push(Pod { template: parent.filter(|_| is_template).cloned(), spec: at.clone() });
     }
     for (_, child) in at.values() {
-        if !child.node.entries().is_empty() {
-            find(&child, found);
-        } else if matches!(child.path.last(), Some(Step::Key(_))) {
-            child.items().iter().for_each(|item| find(item, found));
-        }
+        find(Some(at), &child, found);
+        child.items().iter().for_each(|item| find(None, item, found));
     }
 }

@@ -104,6 +104,8 @@ fn line_end(input: &[u8], at: usize) -> usize {
 /// Whether every line is blank, a comment or a directive.
 fn is_prolog(text: &[u8]) -> bool {
     text.split(|b| matches!(b, b'\n' | b'\r')).all(|line| {
+        // Every document may begin with a byte order mark.
+        let line = line.strip_prefix(BOM).unwrap_or(line);
         let content = line.trim_ascii_start();
         content.is_empty() || content[0] == b'#' || line[0] == b'%'
     })

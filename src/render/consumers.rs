@@ -128,14 +128,11 @@ pub fn annotate<'t, 'a>(
     context: &[&str],
 ) -> Result<(), AnnotateError> {
     // A Job's template cannot be changed once it exists, and a Job restarts nothing.
-    if pod.object.kind == "Job" {
-        return Ok(());
-    }
+    let Some(template) = pod.pod.template.as_ref().filter(|_| pod.object.kind != "Job") else { return Ok(()) };
     let names: Vec<String> = rings.iter().map(|ring| ring.spec().name.to_string()).collect();
     let context: Vec<&str> = context.iter().copied().chain(names.iter().map(String::as_str)).collect();
     let texts: Vec<_> = rings.iter().flat_map(|ring| ring.keys()).collect();
     let fingerprint = key::annotation(&texts, &context)?;
-    let template = &pod.pod.template;
     let entry = |value: String| vec![(ANNOTATION.to_owned(), New::text(value))];
     match (template.get("metadata"), template.at(&["metadata", "annotations", ANNOTATION])) {
         (_, Some(present)) if present.text() == Some(fingerprint.as_str()) => {}
@@ -164,7 +161,7 @@ pub enum AnnotateError {
 /// Whether a pod reads any field of a ring. A volume without items shows all of them.
 pub fn reads(pod: &FoundPod<'_, '_>, spec: &SecretSpec, ring: usize) -> bool {
     let whole = pod.volumes.iter().any(|volume| volume.items.is_none());
-    whole || super::survey::named_fields(pod).any(|(name, ..)| spec.slot(name).is_some_and(|(r, _)| r == ring))
+    whole || super::survey::named_fields(pod).iter().any(|field| spec.slot(field.name).is_some_and(|(r, _)| r == ring))
 }
 
 #[cfg(test)]

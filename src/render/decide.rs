@@ -1,14 +1,16 @@
 //! When are keys delivered: the table of `docs/render.md`, one function a question.
 
 use super::stream::Stream;
-use super::survey::{FoundField, Survey, fields, named_fields};
+use super::survey::{FoundField, FoundSecret, Survey, fields, named_fields};
 use super::user::{UserKey, UserValues};
 use crate::config::{Mode, Selection, Source as SourceConfig};
 use crate::key::{self, KeyText, Policy};
 use crate::keyring::Ring;
 use crate::profile::{FieldName, FieldSpec, Slot};
-use crate::report::{Exit, Finding, Refusal};
+use crate::report::{Exit, Finding, Refusal, list, nearest};
 use crate::source::{Numbered, Source};
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -41,7 +43,7 @@ impl Question<'_, '_> {
     /// # Errors
     /// All that speaks against it, at once where that is possible.
     pub fn decide<'p>(&self, survey: &Survey<'_, '_, 'p>) -> Result<Answer<'p>, Refusal> {
-        let mut refused = Vec::new();
+        let mut refused: Vec<Finding> = self.refuse_unlocked().into_iter().collect();
         for ring in &survey.spec.fields {
             refused.extend(self.refuse_rotation(ring));
             refused.extend(
@@ -60,7 +62,7 @@ impl Question<'_, '_> {
         let rings = self.judged(survey, numbered, &mut findings)?;
         self.refuse_lost_numbers(survey, &rings)?;
         if self.source.is_some() {
-            self.refuse_conflict(&rings)?;
+            self.refuse_conflict(&rings, &mut findings)?;
         }
         findings.extend(reused(&rings));
         Ok(Answer { rings, findings })
@@ -68,6 +70,15 @@ impl Question<'_, '_> {
 
     fn is_gitops(&self) -> bool {
         self.selection.mode == Mode::Gitops
+    }
+
+    /// The lock comes with the commands around it; until then an external source has to be vouched for by hand.
+    fn refuse_unlocked(&self) -> Option<Finding> {
+        (self.source.is_some() && self.is_gitops() && !self.no_lock).then(|| {
+            Finding::error(Exit::Lock, "no-lock", format!("{} has no lock", self.title()))
+                .found("without a lock nothing tells whether these keys are the ones that data was encrypted with")
+                .help("make sure of that yourself, then pass `--no-lock`")
+        })
     }
 
     fn refuse_rotation(&self, ring: &FieldSpec) -> Option<Finding> {
@@ -91,12 +102,6 @@ impl Question<'_, '_> {
 
     /// An external source: all its keys are delivered.
     fn fetched(&self, survey: &Survey<'_, '_, '_>, source: &dyn Source) -> Result<Vec<Numbered>, Refusal> {
-        if self.is_gitops() && !self.no_lock {
-            return Err(Finding::error(Exit::Lock, "no-lock", format!("{} has no lock", self.title()))
-                .found("without a lock nothing tells whether these keys are the ones that data was encrypted with")
-                .help("make sure of that yourself, then pass `--no-lock`")
-                .into());
-        }
         let rings: Vec<&FieldSpec> = survey.spec.fields.iter().collect();
         source.fetch(&rings).map_err(|error| {
             let finding =
@@ -121,7 +126,7 @@ impl Question<'_, '_> {
                 UserKey::Unknown { reason } => refused.push(unknown_values(ring, &reason)),
                 UserKey::Empty { place } => refused.push(auto_generated(ring).at(place)),
                 UserKey::Given { key, place } => {
-                    let numbered = stream_ring(ring, index, &held);
+                    let numbered = self.stream_ring(ring, index, secret, &held)?;
                     let active = numbered.values().next_back();
                     if active.is_some_and(|active| same_text(active, &key)) {
                         rings.push(numbered);
@@ -147,10 +152,12 @@ impl Question<'_, '_> {
 
     /// dev: what the stream holds is kept; what is missing is made up.
     fn kept_or_made(&self, survey: &Survey<'_, '_, '_>, findings: &mut Vec<Finding>) -> Result<Vec<Numbered>, Refusal> {
-        let held = survey.secret.as_ref().map(|secret| fields(&secret.object, survey.spec)).unwrap_or_default();
         let mut rings = Vec::new();
         for (index, ring) in survey.spec.fields.iter().enumerate() {
-            let mut numbered = stream_ring(ring, index, &held);
+            let mut numbered = match &survey.secret {
+                Some(secret) => self.stream_ring(ring, index, secret, &fields(&secret.object, survey.spec))?,
+                None => Numbered::new(),
+            };
             if numbered.is_empty() {
                 let made = key::make_up(&ring.policy).map_err(|e| Finding::refused("made-up-key", e.to_string()))?;
                 numbered.insert(0, made);
@@ -163,6 +170,33 @@ impl Question<'_, '_> {
             rings.push(numbered);
         }
         Ok(rings)
+    }
+
+    /// The ring that the stream's Secret holds; empty texts are none. `stringData` wins over `data`, as in the API.
+    fn stream_ring(
+        &self,
+        ring: &FieldSpec,
+        index: usize,
+        secret: &FoundSecret<'_, '_>,
+        held: &[FoundField<'_, '_>],
+    ) -> Result<Numbered, Refusal> {
+        let mut by_slot = BTreeMap::new();
+        for field in held.iter().filter(|field| field.ring == index && !field.value.is_blank()) {
+            let key = field_text(field).ok_or_else(|| {
+                Finding::refused("unreadable", format!("`{}` in `data` is not base64", field.name))
+                    .at(self.stream.place_in(secret.document, field.value.node.start))
+                    .help("let the chart encode it (`b64enc`), or put it into `stringData`")
+            })?;
+            by_slot.insert(field.slot, key);
+        }
+        if let FieldName::Numbered(..) = ring.name {
+            let numbers = by_slot.into_iter();
+            return Ok(numbers
+                .filter_map(|(slot, key)| if let Slot::Number(n) = slot { Some((n, key)) } else { None })
+                .collect());
+        }
+        let Some(active) = by_slot.remove(&Slot::Active) else { return Ok(Numbered::new()) };
+        Ok((0..).zip(by_slot.remove(&Slot::Previous).into_iter().chain([active])).collect())
     }
 
     // --- what speaks against a ring ---
@@ -182,7 +216,11 @@ impl Question<'_, '_> {
             for (number, key) in keys {
                 // What the chart took over from the cluster is not new: it stays, whatever it is like.
                 let is_new = self.is_gitops() && (self.source.is_some() || Some(number) == newest);
-                let name = spec.field(Slot::Number(number)).unwrap_or_else(|| spec.name.to_string());
+                let is_previous = Some(number) != newest;
+                let name = spec
+                    .field(Slot::Number(number))
+                    .or_else(|| spec.field(Slot::Previous).filter(|_| is_previous))
+                    .unwrap_or_else(|| spec.name.to_string());
                 match self.judge(spec, &name, key, is_new, findings) {
                     Ok(key) => {
                         fit.insert(number, key);
@@ -221,10 +259,16 @@ impl Question<'_, '_> {
                 .found("it carries the mark of a made-up key; outside dev no such key is delivered")
                 .help("make a real one: `openssl rand -base64 32`"));
         }
-        let key = match spec.policy.judge(&key) {
-            Err(misfit) if misfit.is_only_a_newline() => key.without_one_newline().unwrap_or(key),
-            _ => key,
+        let trimmed = match spec.policy.judge(&key) {
+            // Only of what comes from outside and is new: what a chart holds already is what encrypted the data.
+            Err(misfit) if self.source.is_some() && misfit.is_only_a_newline() => key.without_one_newline(),
+            _ => None,
         };
+        if trimmed.is_some() {
+            let title = format!("`{name}`: the newline at its end was taken off");
+            findings.push(Finding::note("trimmed-newline", title).help("store it without one (`printf %s`)"));
+        }
+        let key = trimmed.unwrap_or(key);
         match spec.policy.judge(&key) {
             Err(misfit) if is_new => return Err(wrong_length(name, &spec.policy, &misfit.to_string())),
             Err(misfit) => findings.push(
@@ -251,43 +295,61 @@ impl Question<'_, '_> {
         let mut refused = Vec::new();
         let lost = |name: &str, holder: &str| {
             Finding::refused("lost-key", format!("{holder} has `{name}`, which the keyring lacks"))
-                .found(format!("the keyring has {}", crate::report::list(&quoted(&delivered))))
+                .found(format!("the keyring has {}", list(&quoted(&delivered))))
                 .help("data may be encrypted with it: bring the key into the source; never leave a number out")
         };
         if let Some(secret) = &survey.secret {
             let held = fields(&secret.object, survey.spec).into_iter();
-            for field in held.filter(|f| !delivered.iter().any(|name| name == f.name) && !is_empty_text(f)) {
+            for field in held.filter(|f| !delivered.iter().any(|name| name == f.name) && !f.value.is_blank()) {
                 let place = self.stream.place_in(secret.document, field.value.node.start);
                 refused.push(lost(field.name, &secret.object.title()).at(place));
             }
         }
         for pod in &survey.pods {
-            for (name, offset, optional) in named_fields(pod) {
-                let Some((_, slot)) = survey.spec.slot(name) else { continue };
-                let may_be_absent = optional && slot == Slot::Previous;
-                if !may_be_absent && !delivered.iter().any(|d| d == name) {
-                    refused.push(lost(name, &pod.object.title()).at(self.stream.place_in(pod.document, offset)));
+            for field in named_fields(pod) {
+                let place = self.stream.place_in(pod.document, field.offset);
+                match survey.spec.slot(field.name) {
+                    Some((_, Slot::Previous)) if field.optional => {}
+                    Some(_) if !delivered.iter().any(|name| name == field.name) => {
+                        refused.push(lost(field.name, &pod.object.title()).at(place));
+                    }
+                    None if survey.spec.only_these_fields => {
+                        refused.push(dangling(field.name, &pod.object.title(), &delivered).at(place));
+                    }
+                    _ => {}
                 }
             }
         }
         if refused.is_empty() { Ok(()) } else { Err(Refusal(refused)) }
     }
 
-    /// A key in the values whose bytes the source does not hold is one that data may be encrypted with.
-    fn refuse_conflict(&self, rings: &[Ring<'_>]) -> Result<(), Refusal> {
+    /// A key in the values that the source does not hold is one that data may be encrypted with. Where the application
+    /// takes the text itself for the key, another spelling is another key.
+    fn refuse_conflict(&self, rings: &[Ring<'_>], findings: &mut Vec<Finding>) -> Result<(), Refusal> {
         for ring in rings {
             let UserKey::Given { key, place } = self.user.key(ring.spec())? else { continue };
-            let bytes = key::decode(&key);
-            if !ring.keys().iter().any(|known| key::decode(known).expose() == bytes.expose()) {
-                return Err(Finding::refused(
-                    "key-conflict",
-                    format!("the key in the values is not in the keyring of {}", self.title()),
-                )
-                .at(place)
-                .found("data may be encrypted with it, and it would be replaced")
-                .help("bring this key into the source under its number first, then take it out of the values")
-                .into());
+            if ring.keys().iter().any(|known| known.same_as(&key)) {
+                continue;
             }
+            let bytes = key::decode(&key);
+            let same_bytes = ring.keys().iter().any(|known| key::decode(known).expose() == bytes.expose());
+            if same_bytes && matches!(ring.spec().policy, Policy::Bytes { .. }) {
+                let title = format!("`{}`: the source spells the key in the values another way", ring.spec().name);
+                findings.push(
+                    Finding::warning("key-spelling", title)
+                        .at(place)
+                        .help("make sure that the application reads both alike"),
+                );
+                continue;
+            }
+            return Err(Finding::refused(
+                "key-conflict",
+                format!("the key in the values is not in the keyring of {}", self.title()),
+            )
+            .at(place)
+            .found("data may be encrypted with it, and it would be replaced")
+            .help("bring this key into the source under its number first, then take it out of the values")
+            .into());
         }
         Ok(())
     }
@@ -318,29 +380,6 @@ pub fn field_text(field: &FoundField<'_, '_>) -> Option<KeyText> {
     STANDARD.decode(&compact).ok().map(KeyText::from)
 }
 
-fn is_empty_text(field: &FoundField<'_, '_>) -> bool {
-    field.value.text().is_some_and(|text| text.trim().is_empty())
-}
-
-/// The ring that the stream's Secret holds; empty texts are none. `stringData` wins over `data`, as in the API.
-fn stream_ring(ring: &FieldSpec, index: usize, held: &[FoundField<'_, '_>]) -> Numbered {
-    let own = held.iter().filter(|field| field.ring == index && !is_empty_text(field));
-    let texts = own.filter_map(|field| Some((field.slot, field_text(field)?)));
-    match ring.name {
-        FieldName::Numbered(..) => {
-            texts.filter_map(|(slot, key)| if let Slot::Number(n) = slot { Some((n, key)) } else { None }).collect()
-        }
-        FieldName::Fixed(_) => {
-            let mut by_slot: std::collections::BTreeMap<Slot, KeyText> = texts.collect();
-            let active = by_slot.remove(&Slot::Active);
-            match active {
-                Some(active) => (0..).zip(by_slot.remove(&Slot::Previous).into_iter().chain([active])).collect(),
-                None => Numbered::new(),
-            }
-        }
-    }
-}
-
 /// Templates trim, and print a newline here and there.
 fn same_text(a: &KeyText, b: &KeyText) -> bool {
     KeyText::from(a.expose().trim_ascii().to_vec()).same_as(&KeyText::from(b.expose().trim_ascii().to_vec()))
@@ -358,6 +397,15 @@ fn unresolved(name: &str, reference: &str) -> Finding {
     Finding::refused("unresolved-reference", format!("`{name}` is {reference}"))
         .found("its letters themselves would become the key")
         .help("resolve it before the render, or let helm-keyring fetch the key from a source")
+}
+
+fn dangling(name: &str, reader: &str, delivered: &[String]) -> Finding {
+    let finding = Finding::refused("dangling-key-ref", format!("{reader} reads `{name}`, which is not delivered"))
+        .found(format!("the Secret holds nothing but {}", list(&quoted(delivered))));
+    match nearest(name, delivered.iter().map(String::as_str)) {
+        Some(meant) => finding.help(format!("did the chart mean `{meant}`?")),
+        None => finding.help("mend the reference in the chart"),
+    }
 }
 
 fn wrong_length(name: &str, policy: &Policy, misfit: &str) -> Finding {

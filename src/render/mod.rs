@@ -20,10 +20,10 @@ pub use secret::Show;
 pub use stream::{Rewritten, STDIN, is_blank};
 pub use survey::markers;
 
-use crate::config::{Emit, Selection};
+use crate::config::{Emit, Instance, Selection};
 use crate::keyring::Ring;
 use crate::manifest::{EditError, Patch};
-use crate::profile::{Consumer, Profile};
+use crate::profile::{Consumer, Profile, SecretSpec};
 use crate::report::{Exit, Finding, Refusal, list};
 use crate::source::Source;
 use crate::values::Known;
@@ -42,6 +42,8 @@ pub struct Request<'r> {
     pub values: &'r Known,
     /// Names of Secrets that keyrings outside of this run see to.
     pub claimed: BTreeSet<String>,
+    /// Profiles of keyrings that have no such environment: what the stream holds of them, nobody sees to.
+    pub guarded: &'r [Profile],
     /// Deliver from an external source although no lock vouches for the keys.
     pub no_lock: bool,
     /// A stream that holds no target passes as it is.
@@ -79,6 +81,9 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
         let surveys = survey::survey(&stream, &documents, &selection.profile, &selection.instance)?;
         if !surveys.is_empty() {
             has_target = true;
+            if !request.allow_no_target {
+                refuse_misnamed(&stream, selection, &documents, &surveys)?;
+            }
             claimed.extend(surveys.iter().map(|survey| survey.name.clone()));
             let run = Run { stream: &stream, selection, request };
             let (edits, found) = run.render(&documents, &surveys)?;
@@ -92,7 +97,11 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
         return Err(no_target(request.selections).into());
     }
     for (selection, documents) in &read {
-        refuse_unclaimed(&stream, selection, documents, &claimed)?;
+        refuse_unclaimed(&stream, &selection.profile, documents, &claimed)?;
+    }
+    for profile in request.guarded {
+        let documents = survey::read(&stream, profile, &Instance::default())?;
+        refuse_unclaimed(&stream, profile, &documents, &claimed)?;
     }
     Ok(Outcome { stream: Rewritten::new(bytes, parts), findings })
 }
@@ -102,7 +111,7 @@ pub fn matching(bytes: &[u8], profiles: Vec<Profile>) -> Result<Vec<Profile>, Re
     let stream = Stream::new(bytes);
     let mut found = Vec::new();
     for profile in profiles {
-        let instance = crate::config::Instance::default();
+        let instance = Instance::default();
         let documents = survey::read(&stream, &profile, &instance)?;
         if !survey::survey(&stream, &documents, &profile, &instance)?.is_empty() {
             found.push(profile);
@@ -114,21 +123,43 @@ pub fn matching(bytes: &[u8], profiles: Vec<Profile>) -> Result<Vec<Profile>, Re
 /// A second instance of the chart that no keyring sees to would go out with a made-up key.
 fn refuse_unclaimed(
     stream: &Stream<'_>,
-    selection: &Selection,
+    profile: &Profile,
     documents: &[Document<'_>],
     claimed: &BTreeSet<String>,
 ) -> Result<(), Refusal> {
-    let Some((document, secret)) = survey::unclaimed(documents, &selection.profile, claimed).into_iter().next() else {
+    let Some((document, secret)) = survey::unclaimed(documents, profile, claimed).into_iter().next() else {
         return Ok(());
     };
     Err(Finding::refused("unclaimed-secret", format!("no keyring sees to Secret `{}`", secret.name))
         .at(stream.place_in(document, secret.offset()))
-        .found(format!(
-            "it has fields of profile {}: whatever the chart put there would be applied",
-            selection.profile.name
-        ))
+        .found(format!("it has fields of profile {}: whatever the chart put there would be applied", profile.name))
         .help("add a keyring with `instance: {secret: NAME}` for it to keyring.yaml")
         .into())
+}
+
+/// Half a profile: a Secret that the profile describes is not found, and another one has its field.
+fn refuse_misnamed(
+    stream: &Stream<'_>,
+    selection: &Selection,
+    documents: &[Document<'_>],
+    surveys: &[Survey<'_, '_, '_>],
+) -> Result<(), Refusal> {
+    let found = |spec: &SecretSpec| surveys.iter().any(|survey| std::ptr::eq(survey.spec, spec));
+    for spec in selection.profile.secrets.iter().filter(|spec| !found(spec)) {
+        let taken: BTreeSet<&str> = surveys.iter().map(|survey| survey.name.as_str()).collect();
+        if let Some(held) = survey::misnamed(documents, spec, &taken).into_iter().next() {
+            let title = format!("{} has `{}`, but no Secret of the profile has this name", held.title, held.field);
+            let mut finding = Finding::refused("no-target", title).at(stream.place(held.offset));
+            if let Some(name) = &spec.name {
+                finding = finding.found(format!("the profile looks for a Secret named `{name}`"));
+            }
+            return Err(finding
+                .help("mend the name in the profile, or say `instance: {secret: …}` in keyring.yaml")
+                .help("pass `--allow-no-target` if it is another chart's field")
+                .into());
+        }
+    }
+    Ok(())
 }
 
 fn no_target(selections: &[Selection]) -> Finding {
@@ -151,7 +182,8 @@ fn refuse_overlap(parts: &Parts, edits: &Parts) -> Result<(), Refusal> {
         edits.iter().any(|(edit, _)| parts.iter().any(|(part, _)| part.start < edit.end && edit.start < part.end));
     if overlap {
         return Err(Finding::refused("two-keyrings", "two keyrings would edit one document")
-            .help("choose one with `--keyring`, and render twice")
+            .found("its pods have one annotation, over all keys that they read")
+            .help("make it one keyring: a profile may describe several Secrets")
             .into());
     }
     Ok(())
@@ -303,6 +335,7 @@ impl<'a> Run<'_, 'a> {
             }
             (Delivery::Own(name), _) => {
                 let consumers = || survey.pods.iter().filter(|pod| pod.is_consumer());
+                self.refuse_bad_place(survey, name)?;
                 let own = Own {
                     name,
                     namespace: consumers().find_map(|pod| pod.object.namespace),
@@ -315,6 +348,36 @@ impl<'a> Run<'_, 'a> {
                 parts.push(self.inserted_before(first.unwrap_or(0), &text));
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// An own Secret has one namespace, and a name of its own.
+    fn refuse_bad_place(&self, survey: &Survey<'_, '_, '_>, name: &str) -> Result<(), Refusal> {
+        let namespaces: BTreeSet<Option<&str>> =
+            survey.pods.iter().filter(|pod| pod.is_consumer()).map(|pod| pod.object.namespace).collect();
+        if namespaces.len() > 1 {
+            let names: Vec<&str> = namespaces.into_iter().map(|n| n.unwrap_or("(the release's)")).collect();
+            return Err(Finding::refused(
+                "two-namespaces",
+                format!("pods in namespaces {} read `{}`", list(&names), survey.name),
+            )
+            .found("one Secret cannot be in both")
+            .help("render them apart, or let the chart make its Secrets")
+            .into());
+        }
+        for piece in self.stream.naming(name) {
+            let Ok(document) = self.stream.parse(piece) else { continue };
+            if let Some(object) = document.objects().iter().find(|o| o.kind == "Secret" && o.name == name) {
+                return Err(Finding::refused(
+                    "duplicate-secret",
+                    format!("the stream holds a Secret `{name}` already"),
+                )
+                .at(self.stream.place_in(&document, object.offset()))
+                .found("helm-keyring's own Secret would have this name")
+                .help("rename the other one")
+                .into());
+            }
         }
         Ok(())
     }
@@ -352,10 +415,7 @@ impl<'a> Run<'_, 'a> {
                     .enumerate()
                     .filter(|(i, _)| consumers::reads(pod, survey.spec, *i))
                     .map(|(_, ring)| ring);
-                pods.entry((pod.document.piece, pod.pod.template.node.start))
-                    .or_insert((pod, Vec::new()))
-                    .1
-                    .extend(read);
+                pods.entry((pod.document.piece, pod.pod.offset())).or_insert((pod, Vec::new())).1.extend(read);
             }
         }
         let context = [self.selection.keyring.as_str(), self.environment()];

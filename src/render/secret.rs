@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::decide::field_text;
 use super::survey::{FoundSecret, fields};
 use crate::key::KeyText;
-use crate::manifest::{EditError, New, Object, Patch};
+use crate::manifest::{Cursor, EditError, New, Object, Patch};
 use crate::profile::{SecretSpec, Slot};
 use crate::report::{Exit, Finding, Place, Refusal};
 use crate::yaml;
@@ -64,7 +64,7 @@ pub fn fill<'t, 'a>(
     }
     if let Some(string_data) = secret.root.get("stringData") {
         let mut names = string_data.node.entries().iter().map(|(key, _)| key.text().unwrap_or_default()).peekable();
-        if names.peek().is_some() && names.all(goes) {
+        if names.peek().is_some() && names.all(goes) && !has_comments(&secret.root, "stringData") {
             patch.remove_entries(&secret.root, &|key| key == "stringData")?;
         } else {
             patch.remove_entries(&string_data, &goes)?;
@@ -75,6 +75,15 @@ pub fn fill<'t, 'a>(
     }
     let entries = delivered.iter().map(|(field, key)| (field.clone(), New::Text(show.written(field, key))));
     patch.put(&secret.root, "data", "stringData", entries.collect())
+}
+
+/// Whether comments stand among the entries below a key: they are not ours to take away.
+fn has_comments(parent: &Cursor<'_, '_>, key: &str) -> bool {
+    let below = parent.node.entries().iter().filter(|(name, _)| name.text() == Some(key));
+    below.into_iter().any(|(name, value)| {
+        let text = parent.source().get(name.span.end..value.span.end).unwrap_or_default();
+        text.lines().skip(1).any(|line| line.trim_start().starts_with('#'))
+    })
 }
 
 /// Whether the Secret holds exactly these fields, in `data`, with these texts.
@@ -94,7 +103,7 @@ fn is_right(secret: &Object<'_, '_>, spec: &SecretSpec, delivered: &[(String, &K
 
 /// Whether an edit of the Secret is forbidden by the Secret itself.
 pub fn is_immutable(secret: &FoundSecret<'_, '_>) -> bool {
-    secret.object.root.get("immutable").and_then(|c| c.text()) == Some("true")
+    secret.object.root.get("immutable").is_some_and(|immutable| immutable.is_true())
 }
 
 /// What an own Secret is called, and for whom.
@@ -130,7 +139,7 @@ pub fn own(
         )
     };
     let tree = yaml::parse(&text).map_err(|e| bad(e.offset, e.to_string()))?;
-    let root = crate::manifest::Cursor::root(&tree).ok_or_else(|| bad(0, "it is empty".into()))?;
+    let root = Cursor::root(&tree).ok_or_else(|| bad(0, "it is empty".into()))?;
     let api_version = root.get("apiVersion").and_then(|c| c.text());
     let [secret] = &Object::all(root)[..] else { return Err(bad(0, "it is a list".into())) };
     let is_it = secret.kind == "Secret" && secret.name == own.name && api_version == Some("v1");

@@ -149,6 +149,10 @@ impl<'a> Stream<'a> {
         // A byte order mark belongs to the stream.
         let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let tree = yaml::parse(&text[bom..]).map_err(|e| refused(bom + e.offset, &e.message))?;
+        if tree.has_more {
+            let end = tree.root.as_ref().map_or(0, |root| root.span.end);
+            return Err(refused(bom + end, "something follows it without a `---` between"));
+        }
         yaml::Value::compose(&tree, 0).map_err(|e| refused(bom + e.offset, &e.message))?;
         Ok(Document { piece, offset: range.start + bom, tree })
     }

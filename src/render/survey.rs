@@ -304,7 +304,7 @@ fn pods<'t, 'a>(documents: &'t [Document<'a>], spec: &SecretSpec, name: &str) ->
                 let volumes: Vec<_> = pod.volumes().into_iter().filter(shows_it).filter(consumes).collect();
                 let references = pod.secret_key_refs().into_iter();
                 let references: Vec<_> =
-                    references.filter(|r| r.secret.text() == Some(name) && is_ours(r, spec)).collect();
+                    references.filter(|r| r.secret.text() == Some(name) && (whole || is_ours(r, spec))).collect();
                 let reads_all = pod.env_from_secrets().contains(&name);
                 if reads_all || !volumes.is_empty() || !references.is_empty() {
                     found.push(FoundPod { document, object: object.clone(), pod, volumes, references, reads_all });
@@ -315,12 +315,12 @@ fn pods<'t, 'a>(documents: &'t [Document<'a>], spec: &SecretSpec, name: &str) ->
     found
 }
 
-/// The fields of the rings in a Secret, merged ones included. A `previous` field that is empty is not one.
+/// The fields of the rings in a Secret, merged ones included.
 pub fn fields<'t, 'a>(secret: &Object<'t, 'a>, spec: &SecretSpec) -> Vec<FoundField<'t, 'a>> {
     let mut found = Vec::new();
     for (place, encoded) in [("data", true), ("stringData", false)] {
         let Some(map) = secret.root.get(place) else { continue };
-        for (name, value) in map.values() {
+        for (name, value) in map.values_with_merged() {
             if let Some((ring, slot)) = spec.slot(name) {
                 found.push(FoundField { ring, slot, name, encoded, value });
             }
@@ -329,10 +329,59 @@ pub fn fields<'t, 'a>(secret: &Object<'t, 'a>, spec: &SecretSpec) -> Vec<FoundFi
     found
 }
 
-/// Every field of a ring that a list of items or a reference names, with its place in the document.
-pub fn named_fields<'t, 'a, 's>(pod: &'s FoundPod<'t, 'a>) -> impl Iterator<Item = (&'t str, usize, bool)> + 's {
-    let items = pod.volumes.iter().flat_map(|volume| volume.items.iter().flat_map(|items| items.items()));
-    let items = items.filter_map(|item| Some((item.get("key")?.text()?, item.node.start, false)));
-    let references = pod.references.iter().filter_map(|r| Some((r.key.text()?, r.key.node.start, r.optional)));
-    items.chain(references)
+/// A field that a list of items or a reference names.
+pub struct NamedField<'t> {
+    /// The field.
+    pub name: &'t str,
+    /// Where it is written in its document.
+    pub offset: usize,
+    /// Whether the pod starts without it.
+    pub optional: bool,
+}
+
+/// Every field that the consuming volumes and references of a pod name.
+pub fn named_fields<'t>(pod: &FoundPod<'t, '_>) -> Vec<NamedField<'t>> {
+    let mut named = Vec::new();
+    for volume in &pod.volumes {
+        for item in volume.items.iter().flat_map(|items| items.items()) {
+            let name = item.get("key").and_then(|key| key.text());
+            named.extend(name.map(|name| NamedField { name, offset: item.node.start, optional: volume.optional }));
+        }
+    }
+    for reference in &pod.references {
+        let name = reference.key.text();
+        named.extend(name.map(|name| NamedField {
+            name,
+            offset: reference.key.node.start,
+            optional: reference.optional,
+        }));
+    }
+    named
+}
+
+/// A field of a Secret of the profile, found under a name that does not fit.
+pub struct Misnamed {
+    /// The object that holds or reads it.
+    pub title: String,
+    /// The field.
+    pub field: String,
+    /// Where in the stream.
+    pub offset: usize,
+}
+
+/// Fields of a Secret of the profile that are held by Secrets which the profile does not take for it.
+pub fn misnamed(documents: &[Document<'_>], spec: &SecretSpec, taken: &BTreeSet<&str>) -> Vec<Misnamed> {
+    let mut found = Vec::new();
+    for document in documents {
+        for object in document.objects().into_iter().filter(|o| o.kind == "Secret" && !taken.contains(o.name)) {
+            for field in fields(&object, spec) {
+                found.push(Misnamed {
+                    title: object.title(),
+                    field: field.name.to_owned(),
+                    offset: document.offset + field.value.node.start,
+                });
+            }
+        }
+    }
+    found
 }

@@ -38,6 +38,7 @@ fn rendered_with(stream: &str, overrides: Overrides) -> Result<String, Refusal> 
         selections: &[Selection::without_config(profile, &overrides)?],
         values: &Known::Unknown { reason: "none".to_owned() },
         claimed: BTreeSet::new(),
+        guarded: &[],
         no_lock: true,
         allow_no_target: false,
         show: Show::Keys,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use super::{Error, Numbered, Source, fixed};
+use super::{Error, Numbered, Source, fixed, is_almost_a_field};
 use crate::key::KeyText;
 use crate::profile::{FieldName, FieldSpec, Slot};
 
@@ -23,12 +23,20 @@ impl Source for Dir {
     }
 
     fn fetch(&self, rings: &[&FieldSpec]) -> Result<Vec<Numbered>, Error> {
-        let names = self.names()?;
-        rings.iter().map(|ring| self.fetch_one(ring, &names)).collect()
+        let one_generation = Self { path: self.generation() };
+        let names = one_generation.names()?;
+        rings.iter().map(|ring| one_generation.fetch_one(ring, &names)).collect()
     }
 }
 
 impl Dir {
+    /// Kubernetes swaps all files of a volume at once by a link `..data`. Followed once, they cannot come from two
+    /// generations.
+    fn generation(&self) -> PathBuf {
+        let linked = self.path.join("..data").canonicalize().ok();
+        linked.filter(|path| path.is_dir()).unwrap_or_else(|| self.path.clone())
+    }
+
     fn names(&self) -> Result<Vec<String>, Error> {
         let failed = |error: io::Error| {
             Error::new(format!("cannot be listed ({error})"), "check that the volume is mounted and may be read")
@@ -77,7 +85,11 @@ impl Dir {
         let failed = |error: io::Error| {
             Error::new(format!("file {name} cannot be read ({error})"), "check the file's permissions")
         };
-        let file = fs::File::open(self.path.join(name)).map_err(failed)?;
+        let path = self.path.join(name);
+        if !path.metadata().map_err(failed)?.is_file() {
+            return Err(Error::new(format!("{name} is no regular file"), "put the key into a file of this name"));
+        }
+        let file = fs::File::open(path).map_err(failed)?;
         let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(128));
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -85,13 +97,6 @@ impl Dir {
         }
         Ok(KeyText::from(bytes))
     }
-}
-
-/// `encryption-key-01`: a number that is not written as numbers of fields are.
-fn is_almost_a_field(ring: &FieldSpec, name: &str) -> bool {
-    let FieldName::Numbered(before, after) = &ring.name else { return false };
-    let number = name.strip_prefix(before.as_str()).and_then(|rest| rest.strip_suffix(after.as_str()));
-    ring.slot(name).is_none() && number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -117,12 +122,28 @@ mod tests {
     }
 
     #[test]
+    fn files_come_from_one_generation_of_a_mounted_volume() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generation = folder.path().join("..2026_01");
+        fs::create_dir(&generation).expect("a folder");
+        fs::write(generation.join("encryption-key-0"), "a").expect("a file");
+        std::os::unix::fs::symlink("..2026_01", folder.path().join("..data")).expect("a link");
+        std::os::unix::fs::symlink("..data/encryption-key-0", folder.path().join("encryption-key-0")).expect("a link");
+        let profile = shipped("lightrun").expect("shipped").expect("valid");
+        let source = Dir { path: folder.path().to_owned() };
+        let found = source.fetch(&[&profile.secrets[0].fields[0]]).expect("a ring").remove(0);
+        assert_eq!(found[&0].expose(), b"a");
+        assert_eq!(source.generation().file_name(), generation.file_name());
+    }
+
+    #[test]
     fn what_is_wrong_with_a_folder_is_said() {
         let message = |files: &[(&str, &[u8])]| fetch(files).expect_err("refused").message;
         assert_eq!(message(&[]), "holds no file encryption-key-0");
-        assert!(
-            message(&[("encryption-key-0", b"a"), ("encryption-key-01", b"b")]).contains("encryption-key-01 is almost")
-        );
+        for odd in ["encryption-key-01", "encryption-key-1.txt", "Encryption-Key-1", "encryption-key-1 "] {
+            let found = message(&[("encryption-key-0", b"a"), (odd, b"b")]);
+            assert!(found.contains(&format!("{odd} is almost")), "{found}");
+        }
         assert!(message(&[("encryption-key-0", &vec![b'a'; 70_000])]).contains("larger than 64 KiB"));
         let missing = Dir { path: "/nonexistent".into() }.fetch(&[]).err().expect("no folder");
         assert!(missing.message.starts_with("cannot be listed"), "{}", missing.message);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Numbered, Source, fixed};
+use super::{Error, Numbered, Source, fixed, is_almost_a_field};
 use crate::key::KeyText;
 use crate::profile::{FieldName, FieldSpec, Slot};
 
@@ -70,23 +70,55 @@ impl Source for Env {
 
 impl Env {
     fn fetch_one(&self, ring: &FieldSpec) -> Result<Numbered, Error> {
+        self.refuse_unset(ring)?;
+        self.refuse_almost(ring)?;
         let found = match ring.name {
             FieldName::Numbered(..) => self.numbered(ring),
             FieldName::Fixed(_) => fixed(self.key(ring, Slot::Previous), self.key(ring, Slot::Active)),
         };
         if found.is_empty() {
             let first = if matches!(ring.name, FieldName::Numbered(..)) { Slot::Number(0) } else { Slot::Active };
-            let variable = self.variable(ring, first).unwrap_or_default();
-            return Err(Error::new(
-                format!("{variable} is not set"),
-                format!(
-                    "export {variable} with the key of `{}`, or name another variable under `source: {{env: …}}`",
-                    ring.name
-                ),
-            ));
+            return Err(unset(&self.variable(ring, first).unwrap_or_default(), &ring.name.to_string()));
         }
         Ok(found)
     }
+}
+
+impl Env {
+    /// A field whose variable is written out in the configuration is one that there must be.
+    fn refuse_unset(&self, ring: &FieldSpec) -> Result<(), Error> {
+        let written = self.names.iter().filter(|(field, _)| ring.slot(field).is_some());
+        let mut missing = written.filter(|(_, variable)| !self.variables.contains_key(*variable));
+        missing.next().map_or(Ok(()), |(field, variable)| Err(unset(variable, field)))
+    }
+
+    /// `ENCRYPTION_KEY_01` beside `ENCRYPTION_KEY_0`.
+    fn refuse_almost(&self, ring: &FieldSpec) -> Result<(), Error> {
+        let pattern = self.names.get(&ring.name.to_string()).or(ring.variable.as_ref()).cloned();
+        let pattern = pattern.unwrap_or_else(|| capitals_of_pattern(&ring.name.to_string()));
+        let by_variable = FieldSpec { name: pattern.into(), previous: None, ..ring.clone() };
+        match self.variables.keys().find(|name| is_almost_a_field(&by_variable, name)) {
+            Some(odd) => Err(Error::new(
+                format!("{odd} is almost a variable of `{}`", ring.name),
+                format!("name it after the pattern {}, or take it away", by_variable.name),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is not set. A text that is no usual variable's name may be a key that was put in its place.
+fn unset(variable: &str, field: &str) -> Error {
+    let usual = variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let shown = if usual { variable } else { "the variable" };
+    Error::new(
+        format!("{shown} is not set, which has the key of `{field}`"),
+        format!("export it, or name another variable for `{field}` under `source: {{env: …}}`"),
+    )
+}
+
+fn capitals_of_pattern(name: &str) -> String {
+    name.split("{n}").map(capitals).collect::<Vec<_>>().join("{n}")
 }
 
 fn capitals(field: &str) -> String {
@@ -149,11 +181,23 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_is_named_or_almost_named_is_not_passed_over() {
+        let ring = ring("encryption-key-{n}", None, None);
+        let names = [("encryption-key-0", "A"), ("encryption-key-1", "B")];
+        let error = fetch(&names, &[("A", "a")], &ring).expect_err("B is not set");
+        assert_eq!(error.message, "B is not set, which has the key of `encryption-key-1`");
+        let error = fetch(&[], &[("ENCRYPTION_KEY_0", "a"), ("ENCRYPTION_KEY_01", "b")], &ring).expect_err("almost");
+        assert!(error.message.starts_with("ENCRYPTION_KEY_01 is almost a variable of"), "{}", error.message);
+        let error = fetch(&[("encryption-key-0", "aKeyInPlaceOfAName")], &[], &ring).expect_err("no such variable");
+        assert!(!error.message.contains("aKey") && !error.help.contains("aKey"));
+    }
+
+    #[test]
     fn a_fixed_ring_has_its_previous_key_first() {
         let ring = ring("token", Some("token-old"), Some("TOKEN"));
         let found = fetch(&[], &[("TOKEN", "new"), ("TOKEN_OLD", "old")], &ring);
         assert_eq!(found, Ok(vec![(0, b"old".to_vec()), (1, b"new".to_vec())]));
         let error = fetch(&[], &[("TOKEN_OLD", "old")], &ring).expect_err("no active key");
-        assert_eq!(error.message, "TOKEN is not set");
+        assert_eq!(error.message, "TOKEN is not set, which has the key of `token`");
     }
 }

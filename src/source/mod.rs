@@ -9,7 +9,7 @@ pub use dir::Dir;
 pub use env::Env;
 
 use crate::key::KeyText;
-use crate::profile::FieldSpec;
+use crate::profile::{FieldName, FieldSpec};
 
 /// Key texts of one ring by number; a fixed ring's active key has the highest.
 pub type Numbered = BTreeMap<u32, KeyText>;
@@ -51,4 +51,12 @@ fn fixed(previous: Option<KeyText>, active: Option<KeyText>) -> Numbered {
         Some(active) => (0..).zip(previous.into_iter().chain([active])).collect(),
         None => Numbered::new(),
     }
+}
+
+/// Whether a name was meant for a numbered field and is not one: `encryption-key-01`, `Encryption-Key-1`,
+/// `encryption-key-1.txt`. It must not be passed over in silence: its key would get lost.
+fn is_almost_a_field(ring: &FieldSpec, name: &str) -> bool {
+    let FieldName::Numbered(before, _) = &ring.name else { return false };
+    let begins = name.get(..before.len()).is_some_and(|start| start.eq_ignore_ascii_case(before));
+    begins && ring.slot(name).is_none() && name[before.len()..].starts_with(|c: char| c.is_ascii_digit())
 }

@@ -12,6 +12,13 @@ impl<'t, 'a> Patch<'t, 'a> {
         self.tree.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
     }
 
+    /// How the line at `at` ends, or the one before it where it is the last: templates mix line ends.
+    pub(super) fn eol(&self, at: usize) -> &'static str {
+        let text = self.tree.text;
+        let newline = text[at..].find('\n').map(|offset| at + offset).or_else(|| text[..at].rfind('\n'));
+        if newline.is_some_and(|newline| text[..newline].ends_with('\r')) { "\r\n" } else { "\n" }
+    }
+
     /// The end of the line that holds `at`, before its line break.
     pub(super) fn line_end(&self, at: usize) -> usize {
         let rest = &self.tree.text[at..];

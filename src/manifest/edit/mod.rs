@@ -6,6 +6,7 @@
 mod layout;
 mod write;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -96,7 +97,6 @@ struct Change {
 /// The edits of one document.
 pub struct Patch<'t, 'a> {
     tree: &'t Tree<'a>,
-    eol: &'static str,
     edits: Vec<Edit>,
     changes: Vec<Change>,
 }
@@ -104,13 +104,7 @@ pub struct Patch<'t, 'a> {
 impl<'t, 'a> Patch<'t, 'a> {
     /// No edit yet.
     pub fn new(tree: &'t Tree<'a>) -> Self {
-        let first_line = tree.text.split_once('\n').map_or("", |(line, _)| line);
-        Self {
-            tree,
-            eol: if first_line.ends_with('\r') { "\r\n" } else { "\n" },
-            edits: Vec::new(),
-            changes: Vec::new(),
-        }
+        Self { tree, edits: Vec::new(), changes: Vec::new() }
     }
 
     /// Whether nothing is to be edited.
@@ -176,6 +170,11 @@ impl<'t, 'a> Patch<'t, 'a> {
                 self.edits.push(Edit { range, text: Zeroizing::default() });
             }
         }
+        let none_stays = !all.is_empty() && all.len() == entries.len();
+        if map.node.style == Style::Block && none_stays && !map.path.is_empty() {
+            // A block mapping without entries is null.
+            self.changes.push(Change { path: map.path.clone(), value: Some(Value::null(0)) });
+        }
         if map.node.style == Style::Flow {
             let spans: Vec<Range<usize>> = entries.iter().map(|(k, v)| k.start..v.span.end.max(k.span.end)).collect();
             self.remove_from_flow(&spans, &all, map.node.span.end);
@@ -219,8 +218,9 @@ impl<'t, 'a> Patch<'t, 'a> {
             let blank_before =
                 self.tree.text[..range.start].len() - self.tree.text[..range.start].trim_end_matches(' ').len();
             let mut text = Zeroizing::new(String::new());
-            self.block_children(&new, column + self.step(parent), &mut text);
-            (range.start - blank_before..range.end, format!("{}{}", self.eol, text.trim_end_matches(self.eol)))
+            let eol = self.eol(range.start);
+            self.block_children(&new, column + self.step(parent), 2, eol, &mut text);
+            (range.start - blank_before..range.end, format!("{eol}{}", text.trim_end_matches(eol)))
         };
         self.edits.push(Edit { range, text: Zeroizing::new(text) });
         self.changes.push(Change { path: child_node.path, value: Some(new.value()) });
@@ -276,15 +276,19 @@ impl<'t, 'a> Patch<'t, 'a> {
                 let range = self.whole_lines(dash, items[i].span.end).ok_or_else(layout)?;
                 self.edits.push(Edit { range, text: Zeroizing::default() });
             }
-            (self.line_end(item.span.end), format!("{}{}", self.eol, " ".repeat(begin - self.line_start(begin))))
+            (self.line_end(item.span.end), format!("{}{}", self.eol(begin), " ".repeat(begin - self.line_start(begin))))
         };
         let mut text = Zeroizing::new(String::new());
-        let mut values = self.item_values(list, keep)?;
+        let mut copied_values = Vec::new();
         for copy in copies {
             text.push_str(&separator);
             text.push_str(&self.copied(begin..item.span.end, copy).ok_or_else(layout)?);
-            values.push(copied_value(&list.items()[model], copy)?);
+            copied_values.push(copied_value(&list.items()[model], copy)?);
         }
+        let (before, behind): (Vec<usize>, Vec<usize>) = keep.iter().partition(|i| **i <= model);
+        let mut values = self.item_values(list, &before)?;
+        values.extend(copied_values);
+        values.extend(self.item_values(list, &behind)?);
         self.edits.push(Edit { range: at..at, text });
         self.changes.push(Change {
             path: list.path.clone(),
@@ -327,17 +331,28 @@ impl<'t, 'a> Patch<'t, 'a> {
         let new = New::Map(entries);
         let mut text = Zeroizing::new(String::new());
         if map.node.style == Style::Flow {
-            let all_go = existing.iter().all(|(k, _)| k.text().is_some_and(|name| self.is_removed(&map.path, name)));
+            let goes =
+                |(key, _): &(Node<'_>, Node<'_>)| key.text().is_some_and(|name| self.is_removed(&map.path, name));
             let gap = self.flow_gap(map.node.start, existing[0].0.start);
-            text.push_str(&self.flow_entries(&new, &gap));
-            if !all_go {
-                text.push_str(&format!(",{gap}"));
-            }
-            self.edits.push(Edit { range: key_start..key_start, text });
+            let new_entries = self.flow_entries(&new, &gap);
+            let nothing_stays_behind = existing[at..].iter().all(goes);
+            // A removal at the end of a flow mapping begins behind the entry before it, so the insertion does too.
+            let place = match at.checked_sub(1).filter(|_| nothing_stays_behind) {
+                Some(previous) => {
+                    text.push_str(&format!(",{gap}{}", new_entries.as_str()));
+                    existing[previous].1.span.end.max(existing[previous].0.span.end)
+                }
+                None => {
+                    text.push_str(&new_entries);
+                    text.push_str(&if nothing_stays_behind { String::new() } else { format!(",{gap}") });
+                    key_start
+                }
+            };
+            self.edits.push(Edit { range: place..place, text });
         } else {
             let line = self.line_start(key_start);
             let column = key_start - line;
-            self.block_children_with_step(&new, column, self.step(map), &mut text);
+            self.block_children(&new, column, self.step(map), self.eol(key_start), &mut text);
             if self.tree.text[line..key_start].trim_matches(' ').is_empty() {
                 self.edits.push(Edit { range: line..line, text });
             } else {
@@ -394,6 +409,9 @@ impl Change {
                 (Step::Index(i), Data::List(items)) => items.get_mut(*i)?,
                 _ => return None,
             };
+        }
+        if matches!((last, &at.data, &self.value), (Step::Key(_), Data::Null, Some(_))) {
+            at.data = Data::Map(BTreeMap::new());
         }
         match (last, &mut at.data, &self.value) {
             (Step::Key(key), Data::Map(map), Some(value)) => {

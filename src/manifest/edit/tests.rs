@@ -10,6 +10,8 @@ enum Do {
     Put,
     /// Removes `k0` and `k1` from `data`, then puts them.
     Exchange,
+    /// Removes `stringData`, then puts two entries under `data` in its place.
+    Move,
     /// Removes `k0` from `data`.
     Remove,
     /// Completes `items` with a copy of its first item for `k1`.
@@ -31,15 +33,22 @@ fn edited(text: &str, what: Do) -> Result<String, Error> {
             patch.remove_entries(&root.get("data").expect("data"), &|key| key.starts_with('k'))?;
             patch.put(&root, "data", "stringData", pairs())?;
         }
+        Do::Move => {
+            patch.remove_entries(&root, &|key| key == "stringData")?;
+            patch.put(&root, "data", "stringData", pairs())?;
+        }
         Do::Remove => patch.remove_entries(&root.get("data").expect("data"), &|key| key == "k0")?,
         Do::Items => {
             let list = root.get("items").expect("items");
             let model = &list.items()[0];
+            let keep: Vec<usize> = (0..list.items().len())
+                .filter(|i| *i == 0 || list.items()[*i].get("key").and_then(|k| k.text()) != Some("k0"))
+                .collect();
             let copy = ["key", "path"].iter().filter_map(|k| model.get(k)).map(|c| {
                 let new = c.text().unwrap_or_default().replace("k0", "k1");
                 (c, new)
             });
-            patch.complete_items(&list, &[0], 0, &[copy.collect()])?;
+            patch.complete_items(&list, &keep, 0, &[copy.collect()])?;
         }
         Do::Annotate => {
             let annotations = vec![("annotations".to_owned(), New::Map(vec![("a/b".to_owned(), New::text("12"))]))];
@@ -90,6 +99,18 @@ fn only_the_edited_bytes_differ() {
         (Do::Remove, "data: {a: 1, k0: 2}", "data: {a: 1}"),
         (Do::Remove, "data: {k0: 2, }", "data: { }"),
         (Do::Exchange, "{\"data\": {\"k0\": \"x\"}}", "{\"data\": {\"k0\": \"YQ==\", \"k1\": \"Yg==\"}}"),
+        // the line end is that of the place
+        (
+            Do::Put,
+            "# Source: a\nb: 1\r\ndata:\r\n  a: 1\r\n",
+            "# Source: a\nb: 1\r\ndata:\r\n  k0: YQ==\r\n  k1: Yg==\r\n  a: 1\r\n",
+        ),
+        (
+            Do::Move,
+            "{\"kind\":\"Secret\",\"stringData\":{\"k0\":\"x\"}}",
+            "{\"kind\":\"Secret\", \"data\": {\"k0\": \"YQ==\", \"k1\": \"Yg==\"}}",
+        ),
+        (Do::Move, "stringData:\n  k0: x\n", "data:\n  k0: YQ==\n  k1: Yg==\n"),
         (Do::Exchange, "data: {k1: x, b: 1, k0: y}", "data: {\"k0\": \"YQ==\", \"k1\": \"Yg==\", b: 1}"),
         // items
         (
@@ -104,6 +125,12 @@ fn only_the_edited_bytes_differ() {
             "items: [{key: k0, path: k0, mode: 0400}, {key: k1, path: k1, mode: 0400}]\n",
         ),
         (Do::Items, "items:\n  - {key: \"k0\"}\n", "items:\n  - {key: \"k0\"}\n  - {key: \"k1\"}\n"),
+        // a new item stands behind the last of its kind, whatever follows
+        (
+            Do::Items,
+            "items:\n  - key: k0\n    path: k0\n  - key: other\n    path: o\n",
+            "items:\n  - key: k0\n    path: k0\n  - key: k1\n    path: k1\n  - key: other\n    path: o\n",
+        ),
         // duplicates go
         (Do::Items, "items:\n  - key: k0\n  - key: k0\n", "items:\n  - key: k0\n  - key: k1\n"),
         (Do::Items, "items: [{key: k0}, {key: k0}]", "items: [{key: k0}, {key: k1}]"),

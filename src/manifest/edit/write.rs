@@ -6,11 +6,8 @@ use super::{New, Patch};
 use crate::yaml::is_plain_string;
 
 impl Patch<'_, '_> {
-    pub(super) fn block_children(&self, new: &New, column: usize, out: &mut String) {
-        self.block_children_with_step(new, column, 2, out);
-    }
-
-    pub(super) fn block_children_with_step(&self, new: &New, column: usize, step: usize, out: &mut String) {
+    /// The entries of a mapping, a line each, with `step` more blanks at each level below.
+    pub(super) fn block_children(&self, new: &New, column: usize, step: usize, eol: &str, out: &mut String) {
         let New::Map(entries) = new else { return };
         for (key, value) in entries {
             out.push_str(&" ".repeat(column));
@@ -20,11 +17,11 @@ impl Patch<'_, '_> {
                 New::Text(text) => {
                     out.push(' ');
                     out.push_str(&plain_or_quoted(text));
-                    out.push_str(self.eol);
+                    out.push_str(eol);
                 }
                 New::Map(_) => {
-                    out.push_str(self.eol);
-                    self.block_children_with_step(value, column + step, step, out);
+                    out.push_str(eol);
+                    self.block_children(value, column + step, step, eol, out);
                 }
             }
         }
