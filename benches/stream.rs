@@ -33,10 +33,13 @@ fn main() -> io::Result<()> {
     write_stream(&small, 0)?;
     let render = || {
         let mut command = Command::new(TOOL);
-        command.args(["render", "--profile", "lightrun", "--no-lock", "--source"]).arg(format!("dir={}", keys.display()));
+        command
+            .args(["render", "--profile", "lightrun", "--no-lock", "--source"])
+            .arg(format!("dir={}", keys.display()));
         command
     };
-    let changed = run(&mut render(), &stream, Input::File)?.bytes - run(&mut Command::new("cat"), &stream, Input::File)?.bytes;
+    let changed =
+        run(&mut render(), &stream, Input::File)?.bytes - run(&mut Command::new("cat"), &stream, Input::File)?.bytes;
     println!("stream of {} MB; render adds {changed} bytes\n", STREAM_BYTES / 1_000_000);
     for input in [Input::File, Input::Pipe] {
         against_cat(input, &render, &stream)?;
@@ -148,12 +151,23 @@ fn write_stream(path: &Path, bytes: usize) -> io::Result<()> {
 fn foreign(n: usize) -> String {
     match n % 4 {
         0 => {
-            let lines: String = (0..40).map(|i| format!("    server-{i} {{ listen {}; }} # --- {n}\n", 1000 + i)).collect();
-            format!("---\n# Source: c/templates/{n}.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c-{n}\ndata:\n  nginx.conf: |\n    ---\n{lines}")
+            let lines: String =
+                (0..40).map(|i| format!("    server-{i} {{ listen {}; }} # --- {n}\n", 1000 + i)).collect();
+            format!(
+                "---\n# Source: c/templates/{n}.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c-{n}\ndata:\n  nginx.conf: |\n    ---\n{lines}"
+            )
         }
-        1 => CONSUMER.replace("NAME", &format!("web-{n}")).replace("encryption-key-", "tls-").replace("lr-backend", "tls"),
-        2 => format!("---\napiVersion: v1\nkind: Service\nmetadata: {{name: s-{n}, annotations: {{a: \"x\\ny\"}}}}\nspec: {{ports: [{{port: 80}}]}}\n"),
-        _ => format!("---\nkind: Secret\napiVersion: v1\nmetadata:\n  name: s-{n}\ndata:\n  cert: {}\n", "bm90aGluZw".repeat(300)),
+        1 => CONSUMER
+            .replace("NAME", &format!("web-{n}"))
+            .replace("encryption-key-", "tls-")
+            .replace("lr-backend", "tls"),
+        2 => format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s-{n}, annotations: {{a: \"x\\ny\"}}}}\nspec: {{ports: [{{port: 80}}]}}\n"
+        ),
+        _ => format!(
+            "---\nkind: Secret\napiVersion: v1\nmetadata:\n  name: s-{n}\ndata:\n  cert: {}\n",
+            "bm90aGluZw".repeat(300)
+        ),
     }
 }
 

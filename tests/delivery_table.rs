@@ -394,3 +394,43 @@ fn crlf_streams_stay_crlf() {
     let run = run("production", &Given { keys: &KEYS[..2], args: UNLOCKED, stream: Some(input), ..Given::default() });
     assert_eq!(run.done().stdout.matches('\n').count(), run.stdout.matches("\r\n").count());
 }
+
+#[test]
+fn a_key_that_no_pod_reads_is_a_warning() {
+    let only_secret = stream(KEYS[3]).split("---\n").nth(1).expect("the Secret").to_owned();
+    let given = Given { keys: &KEYS[..1], args: UNLOCKED, stream: Some(only_secret), ..Given::default() };
+    let run = run("production", &given);
+    assert!(run.done().stderr.contains("warning[unmounted-key]: no pod in the stream reads `encryption-key-{n}`"));
+}
+
+#[test]
+fn emit_none_beside_a_rendered_secret_is_refused() {
+    let given = Given { keys: &KEYS[..1], args: &["--no-lock", "--emit", "none"], ..Given::default() };
+    run("production", &given).refused(1, "emit-conflict");
+}
+
+/// Runs on a terminal of Python's making: nobody's screen may show a key by accident.
+#[test]
+fn a_terminal_sees_placeholders_unless_asked() {
+    let folder =
+        folder(&[("keyring.yaml", CONFIG), ("keys/encryption-key-0", KEYS[0]), ("stream.yaml", &stream(KEYS[3]))]);
+    let on_terminal = |flags: &str| {
+        let tool = env!("CARGO_BIN_EXE_helm-keyring");
+        let script = format!(
+            "import pty, sys; sys.exit(pty.spawn(['sh', '-c', '{tool} render -e production --no-lock {flags} <stream.yaml']) >> 8)"
+        );
+        let mut python = std::process::Command::new("python3");
+        let output =
+            python.args(["-c", &script]).current_dir(folder.path()).env_remove("CI").output().expect("python3");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    use base64::Engine as _;
+    let written = base64::engine::general_purpose::STANDARD.encode(KEYS[0]);
+    let hidden = on_terminal("");
+    assert!(
+        !hidden.contains(&written) && hidden.contains("<encryption-key-0: 44 bytes, hidden; --show-keys shows it>"),
+        "{hidden}"
+    );
+    assert!(on_terminal("--show-keys").contains(&written));
+}
