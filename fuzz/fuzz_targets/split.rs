@@ -3,7 +3,7 @@
 #![no_main]
 
 use granit_parser::{Event, Parser};
-use helm_keyring::manifest::{glued_markers, split};
+use helm_keyring::manifest::{split, split_and_glued};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|stream: &[u8]| {
@@ -15,7 +15,7 @@ fuzz_target!(|stream: &[u8]| {
     }
     assert_eq!(end, stream.len());
 
-    for at in glued_markers(stream) {
+    for at in split_and_glued(stream).1 {
         assert!(stream[at..].starts_with(b"---") && (at == 0 || stream[at - 1] == b'\n'));
     }
 

@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
 use anyhow::Context as _;
-use zeroize::Zeroizing;
 
 use crate::report::Exit;
 
@@ -28,18 +27,31 @@ fn stop(panic: &std::panic::PanicHookInfo<'_>) {
     std::process::exit(Exit::Io as i32);
 }
 
-/// All of stdin, wiped when it goes. `None` if it is a terminal: nobody types manifests.
-pub fn stdin() -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+/// How much more room stdin gets at a time: doubling would need half as much again as a large stream.
+const ROOM_BYTES: usize = 16 << 20;
+
+/// All of stdin. `None` if it is a terminal: nobody types manifests.
+///
+/// It is not wiped: it came through a pipe from a program that had it in memory too, and the process ends with it.
+/// What is taken out of it for a key is.
+pub fn stdin() -> anyhow::Result<Option<Vec<u8>>> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Ok(None);
     }
     let unread = "stdin cannot be read";
-    let mut file = File::from(stdin.as_fd().try_clone_to_owned().context(unread)?);
+    let file = File::from(stdin.as_fd().try_clone_to_owned().context(unread)?);
     let expected = file.metadata().map(|m| m.len()).unwrap_or(0);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1));
-    file.read_to_end(&mut bytes).context(unread)?;
-    Ok(Some(bytes))
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
+    loop {
+        let room = (bytes.capacity() - bytes.len()) as u64;
+        if (&file).take(room).read_to_end(&mut bytes).context(unread)? == 0 && room > 0 {
+            return Ok(Some(bytes));
+        }
+        if bytes.len() == bytes.capacity() {
+            bytes.reserve_exact(ROOM_BYTES);
+        }
+    }
 }
 
 /// Whether stdout is a terminal.

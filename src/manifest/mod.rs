@@ -10,4 +10,4 @@ pub use cursor::{Cursor, Doubt, Step};
 pub use edit::{Error as EditError, New, Patch};
 pub use object::Object;
 pub use pod::{Pod, SecretKeyRef, SecretVolume};
-pub use split::{glued_markers, split};
+pub use split::{split, split_and_glued};

@@ -11,13 +11,20 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The byte ranges of the pieces, in order; joined they are the input.
 pub fn split(input: &[u8]) -> Vec<Range<usize>> {
+    split_and_glued(input).0
+}
+
+/// The pieces, and the offsets of lines that begin with `---` but are no marker for YAML (`---foo`): Helm cuts there all
+/// the same.
+pub fn split_and_glued(input: &[u8]) -> (Vec<Range<usize>>, Vec<usize>) {
     if input.is_empty() {
-        return Vec::new();
+        return Default::default();
     }
+    let (markers, glued) = markers(input);
     let mut starts = vec![0];
     // Where the prolog of the next document (directives, comments) may begin: at the start, or behind `...`.
     let mut prolog = Some(if input.starts_with(BOM) { BOM.len() } else { 0 });
-    for marker in markers(input) {
+    for marker in markers {
         match marker {
             Marker::Start(at) => {
                 let belongs_to_prolog = prolog.take().is_some_and(|from| is_prolog(&input[from..at]));
@@ -35,17 +42,10 @@ pub fn split(input: &[u8]) -> Vec<Range<usize>> {
     starts.dedup();
     starts.retain(|start| *start < input.len());
     let ends = starts.iter().skip(1).copied().chain([input.len()]);
-    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+    (starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect(), glued)
 }
 
-/// Offsets of lines that begin with `---` but are no marker for YAML (`---foo`). Helm cuts there all the same.
-pub fn glued_markers(input: &[u8]) -> Vec<usize> {
-    let first = input.starts_with(b"---").then_some(0);
-    let others = memmem::find_iter(input, b"\n---").map(|newline| newline + 1);
-    first.into_iter().chain(others).filter(|at| !is_marker(input, *at, b"---") && input[at + 3] != b'-').collect()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum Marker {
     /// `---`
     Start(usize),
@@ -53,31 +53,35 @@ enum Marker {
     End(usize),
 }
 
-impl Marker {
-    fn offset(self) -> usize {
-        match self {
-            Self::Start(at) | Self::End(at) => at,
+/// All markers in order, and the glued ones.
+fn markers(input: &[u8]) -> (Vec<Marker>, Vec<usize>) {
+    let body = if input.starts_with(BOM) { BOM.len() } else { 0 };
+    let lines: Vec<usize> = if has_lone_carriage_return(input) {
+        line_starts(input, body)
+            .filter(|at| input[*at..].starts_with(b"---") || input[*at..].starts_with(b"..."))
+            .collect()
+    } else {
+        let dashes = memmem::find_iter(input, b"\n---").map(|newline| newline + 1);
+        let dots = memmem::find_iter(input, b"\n...").map(|newline| newline + 1);
+        let mut lines: Vec<usize> = std::iter::once(body).chain(dashes).collect();
+        let sorted = lines.len();
+        lines.extend(dots);
+        if lines.len() > sorted {
+            lines.sort_unstable();
+        }
+        lines
+    };
+    let (mut found, mut glued) = (Vec::new(), Vec::new());
+    for at in lines {
+        if is_marker(input, at, b"---") {
+            found.push(Marker::Start(at));
+        } else if is_marker(input, at, b"...") {
+            found.push(Marker::End(at));
+        } else if input[at..].starts_with(b"---") && input[at + 3] != b'-' {
+            glued.push(at);
         }
     }
-}
-
-fn markers(input: &[u8]) -> Vec<Marker> {
-    let body = if input.starts_with(BOM) { BOM.len() } else { 0 };
-    let at_line = |at: usize| {
-        let start = is_marker(input, at, b"---").then_some(Marker::Start(at));
-        start.or_else(|| is_marker(input, at, b"...").then_some(Marker::End(at)))
-    };
-    if has_lone_carriage_return(input) {
-        return line_starts(input, body).filter_map(at_line).collect();
-    }
-    let mut found: Vec<Marker> = at_line(body).into_iter().collect();
-    found.extend(memmem::find_iter(input, b"\n---").filter_map(|newline| at_line(newline + 1)));
-    let starts = found.len();
-    found.extend(memmem::find_iter(input, b"\n...").filter_map(|newline| at_line(newline + 1)));
-    if found.len() > starts {
-        found.sort_by_key(|marker| marker.offset());
-    }
-    found
+    (found, glued)
 }
 
 fn is_marker(input: &[u8], at: usize, marker: &[u8]) -> bool {
@@ -161,8 +165,8 @@ mod tests {
 
     #[test]
     fn glued_markers_are_found() {
-        assert_eq!(glued_markers(b"---a\n---b\n--- c\n---\n----\n"), [0, 5]);
-        assert_eq!(glued_markers(b"a\n---"), [0usize; 0]);
+        assert_eq!(split_and_glued(b"---a\n---b\n--- c\n---\n----\n").1, [0, 5]);
+        assert_eq!(split_and_glued(b"a\n---").1, [0usize; 0]);
     }
 
     /// Streams of lines that are likely to confuse a splitter.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use crate::manifest::{Cursor, Object, glued_markers, split};
+use crate::manifest::{Cursor, Object, split_and_glued};
 use crate::report::{Finding, Place, Refusal};
 use crate::yaml::{self, Tree};
 
@@ -17,6 +17,7 @@ pub const STDIN: &str = "<stdin>";
 pub struct Stream<'a> {
     bytes: &'a [u8],
     pieces: Vec<Range<usize>>,
+    glued: Vec<usize>,
 }
 
 /// Whether there is nothing in a stream but blank lines, comments and markers.
@@ -47,7 +48,8 @@ impl<'a> Document<'a> {
 impl<'a> Stream<'a> {
     /// Cuts the stream.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, pieces: split(bytes) }
+        let (pieces, glued) = split_and_glued(bytes);
+        Self { bytes, pieces, glued }
     }
 
     /// The whole stream.
@@ -72,14 +74,13 @@ impl<'a> Stream<'a> {
 
     /// Warnings about lines where Helm cuts and YAML does not.
     pub fn oddities(&self) -> Vec<Finding> {
-        let glued = glued_markers(self.bytes);
-        let Some(first) = glued.first() else { return Vec::new() };
+        let Some(first) = self.glued.first() else { return Vec::new() };
         vec![
             Finding::warning("glued-marker", "a line begins with `---` but goes on without a blank")
                 .at(self.place(*first))
                 .found(format!(
                     "{} such line(s): Helm cuts documents there, YAML does not; they are left as they are",
-                    glued.len()
+                    self.glued.len()
                 ))
                 .help("put the `---` on a line of its own in the template"),
         ]
