@@ -33,7 +33,7 @@ grep -q '^error\[auto-generated-key\]' "$work/refused.txt" || fail "expected the
 heading "2. The same chart, with keys from outside"
 mkdir "$work/keys"
 for number in 0 1 2; do
-    (umask 077 && head -c 32 /dev/urandom | base64 >"$work/keys/encryption-key-$number")
+    (umask 077 && head -c 32 /dev/urandom | base64 | tr -d "\n" >"$work/keys/encryption-key-$number")
 done
 cp demo/keyring.yaml "$work/keyring.yaml"
 say "keys/ has three random keys, and keyring.yaml says:"
