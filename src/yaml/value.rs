@@ -10,10 +10,10 @@ use super::scalar::{Number, Resolved, resolve};
 use super::tree::{Kind, Node, Style, Tree};
 use super::{Error, parse};
 
-/// Nodes that aliases may make of one document. Real values have a few thousand.
-const MAX_NODES: usize = 500_000;
-/// Bytes of text that aliases may make of one document.
-const MAX_BYTES: usize = 64 << 20;
+/// Nodes that aliases may add to one document. Real ones add a few hundred.
+const MAX_NODES: usize = 50_000;
+/// Bytes of text that aliases may add to one document.
+const MAX_BYTES: usize = 2 << 20;
 
 /// Bytes of one of several texts: `file` is whatever number the caller gave the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,7 +90,7 @@ impl Value {
     ///
     /// # Errors
     /// A key that is no scalar or null, a merge of what is no mapping, a tag that its text does not fit, `.nan`
-    /// and `.inf`, and aliases that would expand beyond 500,000 nodes or 64 MiB.
+    /// and `.inf`, and aliases that would add more than 50,000 nodes or 2 MiB.
     pub fn compose(tree: &Tree<'_>, file: usize) -> Result<Self, Error> {
         match &tree.root {
             Some(root) => Composer::new(file, Some(root)).value(root),
@@ -169,6 +169,8 @@ impl Value {
 struct Composer<'t, 'a> {
     file: usize,
     anchors: HashMap<usize, &'t Node<'a>>,
+    /// How many aliases lie on the way to the current node.
+    aliases: usize,
     nodes: usize,
     bytes: usize,
 }
@@ -179,20 +181,18 @@ impl<'t, 'a> Composer<'t, 'a> {
         if let Some(root) = root {
             collect_anchors(root, &mut anchors);
         }
-        Self { file, anchors, nodes: 0, bytes: 0 }
+        Self { file, anchors, aliases: 0, nodes: 0, bytes: 0 }
     }
 
     fn value(&mut self, node: &Node<'a>) -> Result<Value, Error> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES || self.bytes > MAX_BYTES {
-            return Err(Error::new(node.start, "aliases expand to more than can be read"));
+        if let Kind::Alias(_) = node.kind {
+            let target = self.target(node)?;
+            return self.through_alias(|composer| composer.value(target));
         }
+        self.count(node)?;
         let data = match &node.kind {
-            Kind::Alias(_) => return self.value(self.target(node)?),
-            Kind::Scalar(scalar) => {
-                self.bytes += scalar.text().len();
-                scalar_data(node, scalar.text())?
-            }
+            Kind::Alias(_) => Data::Null,
+            Kind::Scalar(scalar) => scalar_data(node, scalar.text())?,
             Kind::Sequence(items) => Data::List(items.iter().map(|item| self.value(item)).collect::<Result<_, _>>()?),
             Kind::Mapping(entries) => {
                 let mut map = BTreeMap::new();
@@ -201,6 +201,25 @@ impl<'t, 'a> Composer<'t, 'a> {
             }
         };
         Ok(Value { data, span: self.span(node) })
+    }
+
+    fn through_alias<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        self.aliases += 1;
+        let read = read(self);
+        self.aliases -= 1;
+        read
+    }
+
+    /// Counts what would not be there without aliases; the rest is bounded by the text itself.
+    fn count(&mut self, node: &Node<'a>) -> Result<(), Error> {
+        if self.aliases > 0 {
+            self.nodes += 1;
+            self.bytes += node.text().map_or(0, str::len);
+        }
+        if self.nodes > MAX_NODES || self.bytes > MAX_BYTES {
+            return Err(Error::new(node.start, "aliases expand to more than can be read"));
+        }
+        Ok(())
     }
 
     /// Entries take effect in the order they are written, merges too: go-yaml v2 lets a later merge win.
@@ -224,14 +243,13 @@ impl<'t, 'a> Composer<'t, 'a> {
         };
         for source in sources {
             let target = if matches!(source.kind, Kind::Alias(_)) { self.target(source)? } else { source };
-            self.nodes += 1;
             let Kind::Mapping(entries) = &target.kind else {
                 return Err(Error::new(source.start, "a merge key (<<) needs a mapping"));
             };
-            if self.nodes > MAX_NODES {
-                return Err(Error::new(source.start, "aliases expand to more than can be read"));
-            }
-            self.fill(entries, map)?;
+            self.through_alias(|composer| {
+                composer.count(source)?;
+                composer.fill(entries, map)
+            })?;
         }
         Ok(())
     }
