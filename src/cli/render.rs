@@ -34,8 +34,7 @@ pub struct Args {
     /// Only this keyring of keyring.yaml [default: those that the stream has a place for]
     #[arg(long, env = "HELM_KEYRING_KEYRING", hide_env_values = true, value_name = "NAME")]
     keyring: Option<String>,
-    /// How the chart spells its keys: lightrun, devmesh, or a file
-    #[arg(long, env = "HELM_KEYRING_PROFILE", hide_env_values = true, value_name = "NAME|FILE")]
+    #[arg(long, env = "HELM_KEYRING_PROFILE", hide_env_values = true, value_name = "NAME|FILE", help = profile_help())]
     profile: Option<String>,
     /// The release's namespace, which helps to recognise the environment
     #[arg(short, long, env = "HELM_KEYRING_NAMESPACE", hide_env_values = true, value_name = "NAME")]
@@ -111,6 +110,11 @@ enum EmitArg {
 enum ModeArg {
     Gitops,
     Dev,
+}
+
+fn profile_help() -> String {
+    let shipped: Vec<&str> = profile::shipped_names().collect();
+    format!("How the chart spells its keys: {}, or a file", shipped.join(", "))
 }
 
 fn parse_source(text: &str) -> Result<SourceConfig, String> {

@@ -1,7 +1,7 @@
 //! Profiles: data files that say how one chart spells its keys.
 //!
-//! `lightrun` and `devmesh` are shipped; a user writes one for any other chart (`docs/profiles.md`). No chart's
-//! name occurs in Rust code: whatever the program knows of a chart, it knows from here.
+//! Some are shipped, beside this file; a user writes one for any other chart (`docs/profiles.md`). No chart's name
+//! occurs in Rust code but in that table: whatever the program knows of a chart, it knows from here.
 
 mod load;
 mod policy;

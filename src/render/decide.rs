@@ -354,7 +354,7 @@ impl Question<'_, '_> {
         Ok(())
     }
 
-    /// `lightrun/production`
+    /// `KEYRING/ENVIRONMENT`
     fn title(&self) -> String {
         match &self.selection.environment {
             Some(environment) => format!("{}/{environment}", self.selection.keyring),
