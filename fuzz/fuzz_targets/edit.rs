@@ -108,7 +108,6 @@ fn rendered(stream: &[u8], selection: &Selection) -> Option<Vec<u8>> {
         values: &Known::Unknown { reason: "nothing was said".to_owned() },
         claimed: BTreeSet::new(),
         guarded: &[],
-        guarded: &[],
         no_lock: true,
         allow_no_target: false,
         show: Show::Keys,
