@@ -16,6 +16,8 @@
 //! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
 //! | [`keyring`] | numbered keys and their invariant |
 //! | [`source`] | where key texts come from |
+//! | [`lock`] | `keyring.lock`: a fingerprint a key, and what happened to one that differs |
+//! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`render`] | stream + keyring → the stream with the keys in it, or a refusal |
 //! | [`report`] | findings and how they are printed |
@@ -25,9 +27,11 @@
 
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod init;
 pub mod key;
 pub mod keyring;
+pub mod lock;
 pub mod manifest;
 pub mod profile;
 pub mod render;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use common::root;
 
-const MESSAGES: [&str; 2] = ["docs/render.md", "docs/configuration.md"];
+const MESSAGES: [&str; 3] = ["docs/render.md", "docs/configuration.md", "docs/keys.md"];
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -3,54 +3,29 @@
 //! A made-up key is 20 random bytes followed by 12 bytes of HMAC-SHA-256 over these under a fixed label. The
 //! application cannot tell it from a good one; we can, in any spelling, so that it never leaves `dev`.
 
+use super::generate::{GenerateError, KEY_LEN_BYTES, form_for, random};
 use super::policy::Policy;
 use super::reading::readings;
-use super::spelling::{Form, encode};
+use super::spelling::encode;
 use super::text::KeyText;
 use hkdf::Hkdf;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 const LABEL: &[u8] = b"helm-keyring/made-up/v1";
 const RANDOM_LEN_BYTES: usize = 20;
 const MARK_LEN_BYTES: usize = 12;
-const KEY_LEN_BYTES: usize = RANDOM_LEN_BYTES + MARK_LEN_BYTES;
-const KEY_LEN_MAX_BYTES: usize = 4096;
-
-/// No key could be made up.
-#[derive(Debug, thiserror::Error)]
-pub enum MakeUpError {
-    /// A shorter key has no room for the mark, and a longer one is nobody's wish.
-    #[error("a made-up key has {KEY_LEN_BYTES} to {KEY_LEN_MAX_BYTES} bytes, the policy asks for {bytes}: give a key")]
-    Length {
-        /// Bytes that the policy asks for.
-        bytes: usize,
-    },
-    /// The profile accepts no spelling at all.
-    #[error("the policy accepts no spelling: give it one")]
-    NoSpelling,
-    /// The operating system gave no random bytes.
-    #[error("the operating system gave no random bytes: {0}")]
-    NoRandomness(#[source] rand::rngs::SysError),
-}
+// Both together are a key of 32 bytes, the shortest that is ever made.
+const _: () = assert!(RANDOM_LEN_BYTES + MARK_LEN_BYTES == KEY_LEN_BYTES);
 
 /// A new key for `dev` mode that fits the policy: in base64 where that is accepted, else in hexadecimal or raw. 44
 /// characters unless the policy asks for more.
 ///
 /// # Errors
-/// If the policy is for keys of fewer than 32 or more than 4,096 bytes, accepts no spelling, or the operating system
-/// gives no randomness.
-pub fn make_up(policy: &Policy) -> Result<KeyText, MakeUpError> {
-    let form = form_for(policy).ok_or(MakeUpError::NoSpelling)?;
-    let len = len_for(policy);
-    if !(KEY_LEN_BYTES..=KEY_LEN_MAX_BYTES).contains(&len) {
-        return Err(MakeUpError::Length { bytes: len });
-    }
-    let mut bytes = Zeroizing::new(vec![0; len]);
-    SysRng.try_fill_bytes(&mut bytes).map_err(MakeUpError::NoRandomness)?;
+/// As [`generate`](super::generate()).
+pub fn make_up(policy: &Policy) -> Result<KeyText, GenerateError> {
+    let form = form_for(policy).ok_or(GenerateError::NoSpelling)?;
+    let mut bytes = random(policy)?;
     if let Some((random, rest)) = bytes.split_first_chunk_mut::<RANDOM_LEN_BYTES>()
         && let Some(place) = rest.first_chunk_mut::<MARK_LEN_BYTES>()
     {
@@ -79,28 +54,10 @@ fn mark(random: &[u8; RANDOM_LEN_BYTES]) -> [u8; MARK_LEN_BYTES] {
     std::array::from_fn(|at| tag.get(at).copied().unwrap_or_default())
 }
 
-fn form_for(policy: &Policy) -> Option<Form> {
-    match policy {
-        Policy::Bytes { spellings, .. } if spellings.base64 => Some(Form::Base64),
-        Policy::Bytes { spellings, .. } if spellings.hex => Some(Form::HexLower),
-        Policy::Bytes { spellings, .. } => spellings.raw.then_some(Form::Raw),
-        Policy::MinCharacters(_) | Policy::Any => Some(Form::Base64),
-    }
-}
-
-/// Bytes behind the text; base64 makes 4 characters of 3 bytes.
-fn len_for(policy: &Policy) -> usize {
-    match policy {
-        Policy::Bytes { len, .. } => *len,
-        Policy::MinCharacters(characters) => KEY_LEN_BYTES.max(characters.div_ceil(4).saturating_mul(3)),
-        Policy::Any => KEY_LEN_BYTES,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::policy::SpellingSet;
-    use super::super::spelling::decode;
+    use super::super::spelling::{Form, decode};
     use super::super::testing::{every_kind_of_random_key, key};
     use super::*;
 
@@ -159,9 +116,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_marked_is_not_made() {
-        assert!(matches!(make_up(&Policy::bytes(16)), Err(MakeUpError::Length { bytes: 16 })));
-        assert!(matches!(make_up(&Policy::MinCharacters(usize::MAX)), Err(MakeUpError::Length { .. })));
+        assert!(matches!(make_up(&Policy::bytes(16)), Err(GenerateError::Length { bytes: 16 })));
+        assert!(matches!(make_up(&Policy::MinCharacters(usize::MAX)), Err(GenerateError::Length { .. })));
         let nothing = SpellingSet { raw: false, base64: false, hex: false };
-        assert!(matches!(make_up(&Policy::Bytes { len: 32, spellings: nothing }), Err(MakeUpError::NoSpelling)));
+        assert!(matches!(make_up(&Policy::Bytes { len: 32, spellings: nothing }), Err(GenerateError::NoSpelling)));
     }
 }

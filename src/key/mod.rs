@@ -9,12 +9,14 @@
 //! | `policy` | does the text have the size and the spelling that the application needs? |
 //! | `strength` | could somebody guess it? |
 //! | `reference` | is it a key at all, or a reference that nobody resolved? |
+//! | `generate` | how is a new one made? |
 //! | `made_up` | was it made up in `dev` mode? |
 //! | `fingerprint` | is it the same key as before? |
 
 mod diagnosis;
 mod encoding;
 mod fingerprint;
+mod generate;
 mod made_up;
 mod misfit;
 mod policy;
@@ -28,7 +30,8 @@ mod testing;
 mod text;
 
 pub use fingerprint::{FingerprintError, SALT_LEN, annotation, fingerprint};
-pub use made_up::{MakeUpError, is_made_up, make_up};
+pub use generate::{GenerateError, generate};
+pub use made_up::{is_made_up, make_up};
 pub use misfit::{Misfit, Wrapping};
 pub use policy::{Policy, SpellingSet, Verdict};
 pub use reference::{Reference, unresolved};
