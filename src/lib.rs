@@ -17,6 +17,7 @@
 //! | [`keyring`] | numbered keys and their invariant |
 //! | [`source`] | where key texts come from |
 //! | [`lock`] | `keyring.lock`: a fingerprint a key, and what happened to one that differs |
+//! | [`sealed`] | the sealed file: keys under master keys, to commit |
 //! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`render`] | stream + keyring → the stream with the keys in it, or a refusal |
@@ -37,6 +38,7 @@ pub mod profile;
 pub mod render;
 pub mod report;
 pub mod schema;
+pub mod sealed;
 pub mod source;
 pub mod values;
 pub mod yaml;
