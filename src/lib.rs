@@ -15,23 +15,35 @@
 //! | [`values`] | the user's values as Helm merges them |
 //! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
 //! | [`keyring`] | numbered keys and their invariant |
+//! | [`judge`] | what a new key must be like, and what is said of an old one |
+//! | [`held`] | the keys that a Kubernetes Secret holds |
 //! | [`source`] | where key texts come from |
 //! | [`lock`] | `keyring.lock`: a fingerprint a key, and what happened to one that differs |
 //! | [`sealed`] | the sealed file: keys under master keys, to commit |
+//! | [`guard`] | an admission policy that keeps the keys in the cluster |
+//! | [`verify`] | which key opens a ciphertext |
+//! | [`keeper`] | the key-holder's tool: lock, rotate, adopt, copy, status |
+//! | [`kubectl`], [`git`] | the user's own programs |
 //! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`render`] | stream + keyring → the stream with the keys in it, or a refusal |
 //! | [`report`] | findings and how they are printed |
 //!
-//! One way through, for `render`: stdin → [`manifest::split`] → survey → the table of decisions ← [`keyring`] ←
+//! One way through, for `render`: stdin → [`manifest::split`] → survey → the table of decisions ← [`judge`] ← [`lock`] ←
 //! [`source`]; then edits, parsed again and compared with what was meant; then stdout. All or nothing.
 
 pub mod cli;
 pub mod config;
 pub mod files;
+pub mod git;
+pub mod guard;
+pub mod held;
 pub mod init;
+pub mod judge;
+pub mod keeper;
 pub mod key;
 pub mod keyring;
+pub mod kubectl;
 pub mod lock;
 pub mod manifest;
 pub mod profile;
@@ -41,4 +53,5 @@ pub mod schema;
 pub mod sealed;
 pub mod source;
 pub mod values;
+pub mod verify;
 pub mod yaml;

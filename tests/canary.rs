@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use common::{Run, documents, folder, json, keyring};
+use common::{Run, documents, folder, json, keyring, lock_all};
 
 const STREAM: &str = include_str!("../testdata/streams/lightrun-small.yaml");
 
@@ -15,7 +15,7 @@ const STREAM: &str = include_str!("../testdata/streams/lightrun-small.yaml");
 const CANARIES: [&str; 10] = [
     "cAnArY+0/Zq3vWm8LkT5hYb1RxJ7sDfGpQeUwNiOaXc=",
     "cAnArY!raw:32 chars {q} 'x' #7&*",
-    "cAnArYpassphrase-that-is-long-enough-for-any-policy",
+    "cAnArYwords-that-are-long-enough-for-any-p0licy-here",
     "cAnArYtooshort",
     "ca0a1e00ffeeddccbbaa99887766554433221100a1b2c3d4e5f6071829304aff",
     "Y0FuQXJZKzAvWnEzdldtOExrVDVoWWIxUnhKN3NEZkdwUWVVd05pT2FYYz0K",
@@ -116,6 +116,8 @@ fn no_output_of_any_run_holds_a_key() {
             ("empty.yaml", "a: 1\n"),
         ];
         let folder = folder(&files);
+        let owners = ["lightrun/dir", "lightrun/env", "lightrun/own"];
+        lock_all(folder.path(), "lightrun", &owners.map(|owner| (owner, "encryption-key-0", 0, key)));
         let with = |text: &str| STREAM.replace("@KEY@", text);
         let streams = [
             ("same", with(&quoted)),
@@ -134,15 +136,15 @@ fn no_output_of_any_run_holds_a_key() {
         // These look at the stream; the others behind them end before.
         let on_every_stream = 5;
         let commands: [&[&str]; 17] = [
-            &["render", "-e", "dir", "--no-lock"],
-            &["render", "-e", "env", "--no-lock"],
-            &["render", "-e", "own", "--no-lock"],
+            &["render", "-e", "dir"],
+            &["render", "-e", "env"],
+            &["render", "-e", "own"],
             &["render", "-e", "values", "-f", "values.yaml"],
             &["render", "-e", "play"],
-            &["render", "-e", "dir"],
+            &["render", "-e", "dir", "--lock", "none.lock"],
             &["render", "-e", "values"],
             &["render", "-e", "values", "-f", "empty.yaml"],
-            &["render", "-e", "dir", "--no-lock", "-f", "values.yaml"],
+            &["render", "-e", "dir", "-f", "values.yaml"],
             &["render", "-e", "values", "--set", &set],
             &["render", "-e", "values", "--set-string", &set],
             &["render", "-e", "values", "--set", &bad_set],
@@ -190,6 +192,80 @@ fn no_output_of_any_run_holds_a_key() {
     }
 }
 
+/// Puts a key through every command of the key-holder, from a file, from stdin and from a Secret.
+#[test]
+fn the_key_holder_s_commands_show_no_key() {
+    let mut ids = BTreeSet::new();
+    for key in CANARIES {
+        let folder = folder(&[("keyring.yaml", HOLDER), ("keys/encryption-key-0", key), ("given", key)]);
+        let run = |command: &str, stdin: &str| {
+            let run = keyring(folder.path(), &command.split(' ').collect::<Vec<_>>(), &[], stdin);
+            for form in forms(key) {
+                let what = format!("{command}: a key in stdout or stderr");
+                assert!(
+                    !run.stdout.contains(&form) && !run.stderr.contains(&form),
+                    "{what}\n{}{}",
+                    run.stdout,
+                    run.stderr
+                );
+            }
+            run
+        };
+        let secret = format!("kind: Secret\ndata: {{encryption-key-0: {}}}\n", STANDARD.encode(key));
+        let odd =
+            format!("kind: Secret\nstringData: {{encryption-key-0: {}, encryption-key-01: x}}\n", yaml_quoted(key));
+        run("sealed init -e sealed --deploy-key-file deploy.key --recovery-key-file recovery.key", "").done();
+        for (command, stdin) in [
+            ("lock -e dir", ""),
+            ("sealed add -e sealed --field encryption-key-0 --key-file given", ""),
+            ("adopt -e sealed --from-file -", &secret),
+            ("adopt -e sealed --from-file -", &odd),
+            ("adopt -e dir --from-file -", &secret),
+            ("lock -e sealed", ""),
+            ("status -e dir", ""),
+            ("status -e sealed --format json", ""),
+            ("rotate -e sealed --key-file -", key),
+            ("rotate -e sealed", ""),
+            ("copy -e sealed --to dir=keys", ""),
+            ("copy -e dir --to sealed=keys/p.sealed", ""),
+            ("lock -e dir --forget encryption-key-0", ""),
+            ("verify -e dir --ciphertext given", ""),
+            ("sealed rekey -e sealed --recipient-key-file recovery.key", ""),
+            ("sealed rekey -e sealed --recipient-key-file given", ""),
+            ("sealed recipient add -e sealed ci --recipient-key-file given", ""),
+            ("status -e sealed --master-key-file given", ""),
+            ("guard -e dir", ""),
+        ] {
+            ids.extend(run(command, stdin).ids());
+        }
+        for file in ["keyring.lock", "keys/p.sealed"] {
+            let text = std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+            assert!(forms(key).iter().all(|form| !text.contains(form)), "{file} holds a key");
+        }
+    }
+    for id in [
+        "key-length",
+        "weak-key",
+        "still-in-source",
+        "reused-key",
+        "sealed-file",
+        "source-failed",
+        "unresolved-reference",
+    ] {
+        assert!(ids.contains(id), "no run ended in {id}: {ids:?}");
+    }
+}
+
+const HOLDER: &str = "\
+apiVersion: helm-keyring/v1
+keyrings:
+  lightrun:
+    profile: lightrun
+    environments:
+      dir: {source: {dir: {path: keys}}}
+      sealed: {source: {sealed: {file: keys/p.sealed, masterKeyFile: deploy.key}}}
+";
+
 #[test]
 fn help_and_completions_say_nothing_of_the_environment() {
     let folder = folder(&[]);
@@ -197,6 +273,12 @@ fn help_and_completions_say_nothing_of_the_environment() {
         &["--help"][..],
         &["render", "--help"],
         &["init", "--help"],
+        &["lock", "--help"],
+        &["rotate", "--help"],
+        &["adopt", "--help"],
+        &["copy", "--help"],
+        &["status", "--help"],
+        &["sealed", "init", "--help"],
         &["completions", "bash"],
         &["render", "--no-such-flag"],
     ] {

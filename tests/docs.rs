@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use common::root;
 
-const MESSAGES: [&str; 3] = ["docs/render.md", "docs/configuration.md", "docs/keys.md"];
+const MESSAGES: [&str; 5] =
+    ["docs/render.md", "docs/configuration.md", "docs/keys.md", "docs/guard.md", "docs/verify.md"];
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -5,10 +5,15 @@ mod common;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{KEYS, Run, folder, json, keyring, object};
+use common::{KEYS, Run, folder, json, keyring, lock, lock_numbered, object};
 
 const STREAM: &str = include_str!("../testdata/streams/lightrun-small.yaml");
 const LEDGER: &str = include_str!("../testdata/profiles/ledger.yaml");
+
+/// A keyring `app` with one environment `p`.
+fn config(profile: &str) -> String {
+    format!("apiVersion: helm-keyring/v1\nkeyrings: {{app: {{profile: {profile}, environments: {{p: {{}}}}}}}}\n")
+}
 
 fn stream() -> String {
     STREAM.replace("@KEY@", KEYS[3])
@@ -16,8 +21,13 @@ fn stream() -> String {
 
 /// Renders with the profile `lightrun`, keys 0 and 1 from a folder.
 fn lightrun(stream: &str, args: &[&str]) -> Run {
-    let folder = folder(&[("keys/encryption-key-0", KEYS[0]), ("keys/encryption-key-1", KEYS[1])]);
-    let args = [&["render", "--profile", "lightrun", "--source", "dir=keys", "--no-lock"], args].concat();
+    let folder = folder(&[
+        ("keyring.yaml", &config("lightrun")),
+        ("keys/encryption-key-0", KEYS[0]),
+        ("keys/encryption-key-1", KEYS[1]),
+    ]);
+    lock_numbered(folder.path(), "app/p", &KEYS[..2]);
+    let args = [&["render", "--source", "dir=keys"], args].concat();
     keyring(folder.path(), &args, &[], stream)
 }
 
@@ -99,24 +109,27 @@ keyrings:
   b: {profile: lightrun, instance: {secret: b-backend}, environments: {staging: {source: {dir: {path: keys}}}}}
 ";
     let folder = folder(&[("keyring.yaml", config), ("keys/encryption-key-0", KEYS[0])]);
+    lock_numbered(folder.path(), "a/p", &KEYS[..1]);
     let both = stream() + &stream().replace("lr-backend", "b-backend");
-    keyring(folder.path(), &["render", "-e", "p", "--no-lock"], &[], &both).refused(1, "unclaimed-secret");
+    keyring(folder.path(), &["render", "-e", "p"], &[], &both).refused(1, "unclaimed-secret");
     // b has no such environment, so naming a does not make anybody see to it
-    keyring(folder.path(), &["render", "-e", "p", "--keyring", "a", "--no-lock"], &[], &both)
-        .refused(1, "unclaimed-secret");
+    keyring(folder.path(), &["render", "-e", "p", "--keyring", "a"], &[], &both).refused(1, "unclaimed-secret");
 }
 
 fn ledger(stream: &str, args: &[&str], keys: &[(&str, &str)]) -> Run {
     // Every field may be read in either way here.
     let profile: String =
         LEDGER.lines().filter(|line| !line.contains("consumers:")).map(|line| format!("{line}\n")).collect();
-    let mut files = vec![("ledger.yaml", profile.as_str())];
+    let config = config("ledger.yaml");
+    let mut files = vec![("ledger.yaml", profile.as_str()), ("keyring.yaml", &config)];
     let names: Vec<String> = keys.iter().map(|(name, _)| format!("keys/{name}")).collect();
     files.extend(names.iter().zip(keys).map(|(name, (_, key))| (name.as_str(), *key)));
     let folder = folder(&files);
     std::fs::write(folder.path().join("values.yaml"), format!("storage: {{encryptionKey: {}}}\n", KEYS[0]))
         .expect("values");
-    keyring(folder.path(), &[&["render", "--profile", "ledger.yaml"], args].concat(), &[], stream)
+    let lines: Vec<(&str, u32, &str)> = keys.iter().map(|(field, key)| (*field, 0, *key)).collect();
+    lock(folder.path(), "app/p", "ledger.yaml", &lines);
+    keyring(folder.path(), &[&["render"], args].concat(), &[], stream)
 }
 
 const WEB: &str = "\
@@ -131,7 +144,7 @@ const PASSPHRASE: &str = "tidal-copper-9-orchard-lantern-quietly-87";
 fn half_a_profile_is_refused_where_its_other_field_lies_elsewhere() {
     let input = format!("{WEB}kind: Secret\nmetadata: {{name: l-db}}\nstringData: {{storage-key: made-up}}\n");
     let keys = [("storage-key", KEYS[0]), ("cookie-secret", PASSPHRASE), ("token-key", KEYS[1])];
-    let run = ledger(&input, &["--source", "dir=keys", "--no-lock"], &keys);
+    let run = ledger(&input, &["--source", "dir=keys"], &keys);
     run.refused(1, "no-target");
     assert!(run.stderr.contains("Secret/l-db has `storage-key`"), "{}", run.stderr);
 }
@@ -144,7 +157,7 @@ fn a_reference_to_a_field_that_a_secret_of_ours_will_not_have_is_refused() {
         )
     };
     let keys = [("cookie-secret", PASSPHRASE), ("token-key", KEYS[1])];
-    let render = |key: &str| ledger(&format!("{WEB}{}", pod(key)), &["--source", "dir=keys", "--no-lock"], &keys);
+    let render = |key: &str| ledger(&format!("{WEB}{}", pod(key)), &["--source", "dir=keys"], &keys);
     render("token-key").done();
     let run = render("tokn-key");
     run.refused(1, "dangling-key-ref");
@@ -160,11 +173,7 @@ fn an_optional_volume_may_name_a_previous_key_that_is_not_there() {
         )
     };
     let render = |optional: &str| {
-        ledger(
-            &format!("{database}{}", pod(optional)),
-            &["--source", "dir=keys", "--no-lock"],
-            &[("storage-key", KEYS[0])],
-        )
+        ledger(&format!("{database}{}", pod(optional)), &["--source", "dir=keys"], &[("storage-key", KEYS[0])])
     };
     render("yes").done();
     render("false").refused(1, "lost-key");
@@ -184,12 +193,14 @@ fn a_key_of_the_values_is_delivered_as_it_is_newline_and_all() {
 fn another_spelling_is_another_key_where_the_text_is_the_key() {
     let hex: String = PASSPHRASE.bytes().map(|b| format!("{b:02x}")).collect();
     let folder = folder(&[
+        ("keyring.yaml", &config("ledger.yaml")),
         ("ledger.yaml", LEDGER),
         ("keys/cookie-secret", PASSPHRASE),
         ("keys/token-key", KEYS[1]),
         ("values.yaml", &format!("web: {{cookieSecret: {hex}, tokenKey: {}}}\n", KEYS[1])),
     ]);
-    let args = ["render", "--profile", "ledger.yaml", "--source", "dir=keys", "--no-lock", "-f", "values.yaml"];
+    lock(folder.path(), "app/p", "ledger.yaml", &[("cookie-secret", 0, PASSPHRASE), ("token-key", 0, KEYS[1])]);
+    let args = ["render", "--source", "dir=keys", "-f", "values.yaml"];
     keyring(folder.path(), &args, &[], WEB).refused(1, "key-conflict");
 }
 
@@ -206,12 +217,13 @@ fn dev_never_writes_over_what_it_cannot_read() {
 
 #[test]
 fn a_made_up_key_is_known_in_the_form_of_a_secret_too() {
-    let folder = folder(&[]);
+    let folder = folder(&[("keyring.yaml", &config("lightrun"))]);
     let empty = "kind: Secret\nmetadata: {name: lr-backend}\nstringData: {encryption-key-0: ''}\n";
     let made = keyring(folder.path(), &["render", "--profile", "lightrun", "--mode", "dev"], &[], empty);
     let copied = json(&made.done().stdout)["data"]["encryption-key-0"].as_str().expect("a key").to_owned();
-    let variables = [("ENCRYPTION_KEY_0", copied.as_str())];
-    let args = ["render", "--profile", "lightrun", "--source", "env", "--no-lock"];
+    let variables = [("ENCRYPTION_KEY_0", KEYS[0]), ("ENCRYPTION_KEY_1", copied.as_str())];
+    lock_numbered(folder.path(), "app/p", &KEYS[..1]);
+    let args = ["render", "--source", "env"];
     keyring(folder.path(), &args, &variables, empty).refused(1, "made-up-key");
 }
 
@@ -221,7 +233,7 @@ fn a_word_of_a_passphrase_is_not_repeated() {
     let run = keyring(folder.path(), &["render", "--set", "a=first", "secondword"], &[], "a: 1\n");
     run.refused(2, "usage");
     assert!(!run.stderr.contains("secondword"), "{}", run.stderr);
-    let run = keyring(folder.path(), &["render", "--no-lok"], &[], "");
+    let run = keyring(folder.path(), &["render", "--no-kep"], &[], "");
     run.refused(2, "usage");
-    assert!(run.stderr.contains("there is no flag --no-lok") && run.stderr.contains("--no-lock"), "{}", run.stderr);
+    assert!(run.stderr.contains("there is no flag --no-kep") && run.stderr.contains("--no-keep"), "{}", run.stderr);
 }

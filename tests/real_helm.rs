@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{HELMS, KEYS, Run, chart, ci, documents, folder, helm_template, json, keyring, object};
+use common::{
+    HELMS, KEYS, Run, chart, ci, documents, folder, helm_template, json, keyring, lock, lock_numbered, object,
+};
 use serde_json::Value;
 
 const CONFIG: &str = "\
@@ -26,7 +28,8 @@ fn rendered(helm: &str, helm_args: &[&str], config: &str, keys: &[&str], args: &
     for (number, key) in keys.iter().enumerate() {
         std::fs::write(folder.path().join(format!("keys/encryption-key-{number}")), key).expect("a key");
     }
-    let args = [&["render", "--no-lock"], args].concat();
+    lock_numbered(folder.path(), "lightrun/production", keys);
+    let args = [&["render"], args].concat();
     let plain = helm_template(helm, helm_args);
     let first = keyring(folder.path(), &args, &[], &plain);
     let again = keyring(folder.path(), &args, &[], &helm_template(helm, helm_args));
@@ -143,7 +146,8 @@ fn lightrun_that_renders_no_secret_has_its_consumers_completed() {
         assert_eq!(mounted(out, "lr-crons").len(), 3);
         // without the values nobody can tell whether the Secret is meant to be missing
         let folder = folder(&[("keyring.yaml", CONFIG), ("keys/encryption-key-0", KEYS[0])]);
-        let unknown = keyring(folder.path(), &["render", "--no-lock"], &[], &plain);
+        lock_numbered(folder.path(), "lightrun/production", &KEYS[..1]);
+        let unknown = keyring(folder.path(), &["render"], &[], &plain);
         unknown.refused(1, "no-target");
     }
 }
@@ -221,7 +225,9 @@ fn devmesh_gets_its_fields_and_each_component_restarts_for_its_own() {
         let folder = folder(&[("keyring.yaml", DEVMESH)]);
         let render = |first: &str, second: &str, input: &str| {
             let variables = [("DEVMESH_ENCRYPTION_KEY", first), ("MASTER", second)];
-            keyring(folder.path(), &["render", "--no-lock"], &variables, input)
+            let lines = [("devmesh-encryption-key", 0, first), ("encryption-master-key", 0, second)];
+            lock(folder.path(), "devmesh/production", "devmesh", &lines);
+            keyring(folder.path(), &["render"], &variables, input)
         };
         let run = render(PASSPHRASES[0], PASSPHRASES[1], &plain);
         let out = &run.done().stdout;
@@ -250,7 +256,9 @@ fn devmesh_without_a_secret_of_the_chart_gets_one_under_the_same_name() {
             helm_template(helm, &["dm", &chart("devmesh"), "-f", &ci("devmesh", "values-existing-secret.yaml")]);
         let folder = folder(&[("keyring.yaml", config.as_str())]);
         let variables = [("DEVMESH_ENCRYPTION_KEY", PASSPHRASES[0]), ("MASTER", PASSPHRASES[1])];
-        let run = keyring(folder.path(), &["render", "--no-lock"], &variables, &plain);
+        let lines = [("devmesh-encryption-key", 0, PASSPHRASES[0]), ("encryption-master-key", 0, PASSPHRASES[1])];
+        lock(folder.path(), "devmesh/production", "devmesh", &lines);
+        let run = keyring(folder.path(), &["render"], &variables, &plain);
         let fields = decoded(&json(object(&run.done().stdout, "Secret", "encryption-keys")));
         assert_eq!(fields.len(), 2, "{helm}");
         assert!(!run.stdout.contains("encryption-keys-keyring"), "{helm}");
@@ -278,8 +286,15 @@ keyrings:
             ("keys/token-key", KEYS[2]),
         ];
         let folder = folder(&files);
+        let lines = [
+            ("storage-key", 0, KEYS[1]),
+            ("storage-key", 1, KEYS[0]),
+            ("cookie-secret", 0, PASSPHRASES[0]),
+            ("token-key", 0, KEYS[2]),
+        ];
+        lock(folder.path(), "ledger/production", "ledger.yaml", &lines);
         let plain = helm_template(helm, &["lg", &chart("ledger"), "--namespace", "books"]);
-        let run = keyring(folder.path(), &["render", "--no-lock"], &[], &plain);
+        let run = keyring(folder.path(), &["render"], &[], &plain);
         let out = &run.done().stdout;
         let database = decoded(&json(object(out, "Secret", "lg-ledger-db")));
         assert_eq!(database["storage-key"], KEYS[0], "{helm}");
@@ -299,11 +314,7 @@ keyrings:
             "StatefulSet/lg-ledger-storage",
         ];
         assert_eq!(changed(&plain, out), touched, "{helm}");
-        assert_eq!(
-            keyring(folder.path(), &["render", "--no-lock"], &[], out).done().stdout,
-            *out,
-            "{helm}: rendering again"
-        );
+        assert_eq!(keyring(folder.path(), &["render"], &[], out).done().stdout, *out, "{helm}: rendering again");
     }
 }
 

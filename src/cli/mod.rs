@@ -1,9 +1,22 @@
 //! The command line: one file a command. Nothing else in the program reads stdin, prints or exits.
 
+mod adopt;
+mod check;
+mod copy;
+mod guard;
 mod init;
+mod kept;
+mod keygen;
+mod lock;
 mod process;
 mod render;
+mod rotate;
+mod sealed;
+mod status;
+mod table;
 mod usage;
+mod verify;
+mod which;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -35,6 +48,36 @@ enum Command {
     Render(Box<render::Args>),
     /// Writes a commented keyring.yaml for a chart
     Init(init::Args),
+    /// Makes a key, and prints it
+    #[command(after_help = keygen::EXAMPLES)]
+    Keygen(keygen::Args),
+    /// Makes and changes sealed files: keys in the repository, under master keys
+    #[command(subcommand)]
+    Sealed(sealed::Command),
+    /// Adds the keys of the source to the lock
+    #[command(after_help = lock::EXAMPLES)]
+    Lock(lock::Args),
+    /// Adds one more key to the source and the lock
+    #[command(after_help = rotate::EXAMPLES)]
+    Rotate(rotate::Args),
+    /// Takes the keys of a running Secret into the source and the lock
+    #[command(after_help = adopt::EXAMPLES)]
+    Adopt(adopt::Args),
+    /// Copies all keys to another source
+    #[command(after_help = copy::EXAMPLES)]
+    Copy(copy::Args),
+    /// Shows where every key is, and what is wrong
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::Args),
+    /// Looks for what would lose a key, before it is merged: lines of the lock that are gone, a source that differs
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Args),
+    /// Says which key opens a ciphertext
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Args),
+    /// Prints an admission policy that keeps the keys in the cluster
+    #[command(after_help = guard::EXAMPLES)]
+    Guard(guard::Args),
     /// Prints a completion script for a shell
     Completions {
         /// The shell
@@ -66,6 +109,16 @@ fn run(command: Command) -> Done {
     match command {
         Command::Render(args) => render::run(&args),
         Command::Init(args) => Ok(init::run(&args, &mut io::stdout())?),
+        Command::Keygen(args) => keygen::run(&args),
+        Command::Sealed(command) => sealed::run(&command),
+        Command::Lock(args) => lock::run(&args),
+        Command::Rotate(args) => rotate::run(&args),
+        Command::Adopt(args) => adopt::run(&args),
+        Command::Copy(args) => copy::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Guard(args) => guard::run(&args),
         Command::Completions { shell } => completions(shell),
     }
 }

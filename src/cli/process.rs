@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use anyhow::Context as _;
 
-use crate::report::Exit;
+use crate::report::{Exit, list};
 
 /// No core file and no debugger may see a key, and a panic prints its place only: its message could quote one.
 pub fn harden() {
@@ -64,4 +64,15 @@ pub fn print<'c>(chunks: impl IntoIterator<Item = &'c [u8]>) -> anyhow::Result<(
     let unwritten = "stdout cannot be written";
     let mut file = File::from(io::stdout().as_fd().try_clone_to_owned().context(unwritten)?);
     chunks.into_iter().try_for_each(|chunk| file.write_all(chunk)).context(unwritten)
+}
+
+/// Says what was done, after it was done: if that cannot be said, at least that it need not be done again.
+pub fn print_after(text: &str, written: &[std::path::PathBuf]) -> anyhow::Result<()> {
+    let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    let printed = print([text.as_bytes()]);
+    if names.is_empty() {
+        printed
+    } else {
+        printed.with_context(|| format!("{} written, all is done; only", list(&names)))
+    }
 }

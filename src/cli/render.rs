@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::which::{ClusterArgs, LockArg, ProfileArg, SourceArgs, Which};
 use super::{Done, process};
 use crate::config::{Config, Emit, Mode, Overrides, Selection, Source as SourceConfig};
+use crate::lock::Lock;
 use crate::profile::{self, Profile};
 use crate::render::{self, Request, Show};
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::{Dir, Env, Source};
+use crate::source::Source;
 use crate::values::{self, Known, Set, SetKind};
 use zeroize::Zeroizing;
 
@@ -25,23 +27,16 @@ const NOTHING: &[u8] = b"# helm-keyring: the chart rendered nothing\n";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The environment in keyring.yaml
-    #[arg(short, long, env = "HELM_KEYRING_ENVIRONMENT", hide_env_values = true, value_name = "NAME")]
-    environment: Option<String>,
-    /// The configuration file [default: keyring.yaml, upward to the repository's root]
-    #[arg(long, env = "HELM_KEYRING_CONFIG", hide_env_values = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Only this keyring of keyring.yaml [default: those that the stream has a place for]
-    #[arg(long, env = "HELM_KEYRING_KEYRING", hide_env_values = true, value_name = "NAME")]
-    keyring: Option<String>,
-    #[arg(long, env = "HELM_KEYRING_PROFILE", hide_env_values = true, value_name = "NAME|FILE", help = profile_help())]
-    profile: Option<String>,
-    /// The release's namespace, which helps to recognise the environment
-    #[arg(short, long, env = "HELM_KEYRING_NAMESPACE", hide_env_values = true, value_name = "NAME")]
-    namespace: Option<String>,
-    /// Where the keys come from: values, env, or dir=PATH
-    #[arg(long, env = "HELM_KEYRING_SOURCE", hide_env_values = true, value_name = "SOURCE", value_parser = parse_source)]
-    source: Option<SourceConfig>,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    profile: ProfileArg,
+    #[command(flatten)]
+    from: SourceArgs,
+    #[command(flatten)]
+    lock: LockArg,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// In what form the keys are delivered
     #[arg(long, env = "HELM_KEYRING_EMIT", hide_env_values = true, value_name = "FORM")]
     emit: Option<EmitArg>,
@@ -54,9 +49,9 @@ pub struct Args {
     /// Do not annotate consumers' pods: a new key then restarts nothing
     #[arg(long)]
     no_annotation: bool,
-    /// Deliver from an external source although no lock vouches for the keys
+    /// Do not mark the Secret so that neither Helm nor Argo CD deletes it
     #[arg(long)]
-    no_lock: bool,
+    no_keep: bool,
     /// Pass a stream that has no place for a key as it is
     #[arg(long)]
     allow_no_target: bool,
@@ -112,30 +107,13 @@ enum ModeArg {
     Dev,
 }
 
-fn profile_help() -> String {
-    let shipped: Vec<&str> = profile::shipped_names().collect();
-    format!("How the chart spells its keys: {}, or a file", shipped.join(", "))
-}
-
-fn parse_source(text: &str) -> Result<SourceConfig, String> {
-    match text.split_once('=') {
-        None if text == "values" => Ok(SourceConfig::Values { injected: false }),
-        None if text == "env" => Ok(SourceConfig::Env(Default::default())),
-        Some(("dir", path)) if !path.is_empty() => Ok(SourceConfig::Dir { path: path.into() }),
-        _ => Err("expected values, env, or dir=PATH".to_owned()),
-    }
-}
-
 impl Args {
     fn overrides(&self) -> Overrides {
         Overrides {
-            config: self.config.clone(),
-            keyring: self.keyring.clone(),
-            environment: self.environment.clone(),
-            profile: self.profile.clone(),
+            profile: self.profile.profile.clone(),
             // Helm hands its namespace to plugins under this name.
-            namespace: self.namespace.clone().or_else(|| std::env::var("HELM_NAMESPACE").ok()),
-            source: self.source.clone(),
+            namespace: self.which.namespace.clone().or_else(|| std::env::var("HELM_NAMESPACE").ok()),
+            source: self.from.source.clone(),
             emit: self.emit.map(|emit| match emit {
                 EmitArg::Secret => Emit::Secret,
                 EmitArg::None => Emit::None,
@@ -145,7 +123,9 @@ impl Args {
                 ModeArg::Dev => Mode::Dev,
             }),
             annotate: self.no_annotation.then_some(false),
+            keep: self.no_keep.then_some(false),
             template: self.template.clone(),
+            ..self.which.overrides()
         }
     }
 }
@@ -185,11 +165,12 @@ pub fn run(args: &Args) -> Done {
     if render::is_blank(&stream) {
         return blank(args, &stream);
     }
+    args.refuse_live_by_habit()?;
     let overrides = args.overrides();
     let mut findings = Vec::new();
-    let Chosen { selections, claimed, guarded } = choose(&stream, &overrides, args.allow_no_target, &mut findings)?;
+    let Chosen { selections, claimed, guarded, lock } = args.choose(&stream, &overrides, &mut findings)?;
     let variable = |name: &str| std::env::var(name).ok();
-    selections.iter().try_for_each(|selection| selection.check_mode(&variable))?;
+    selections.iter().try_for_each(|selection| selection.check_mode(lock.as_ref(), &variable))?;
     let known = args.values.read()?;
     let hidden = process::stdout_is_terminal() && !args.show_keys;
     let request = Request {
@@ -197,10 +178,10 @@ pub fn run(args: &Args) -> Done {
         values: &known,
         claimed,
         guarded: &guarded,
-        no_lock: args.no_lock,
+        lock: lock.as_ref(),
         allow_no_target: args.allow_no_target,
         show: if hidden { Show::Placeholders } else { Show::Keys },
-        open: &open,
+        open: &|selection, secret| args.open(selection, secret),
     };
     let outcome = render::render(&stream, &request)?;
     findings.extend(outcome.findings);
@@ -232,6 +213,7 @@ struct Chosen {
     selections: Vec<Selection>,
     claimed: BTreeSet<String>,
     guarded: Vec<Profile>,
+    lock: Option<Lock>,
 }
 
 impl From<Selection> for Chosen {
@@ -240,34 +222,62 @@ impl From<Selection> for Chosen {
     }
 }
 
-/// From the configuration file.
-fn configured(config: &Config, overrides: &Overrides) -> Result<Chosen, Refusal> {
-    let selections = config.select(overrides)?;
-    match (&overrides.keyring, selections.first().and_then(|selection| selection.environment.clone())) {
-        // Whoever names a keyring knows that the others are rendered elsewhere.
-        (Some(keyring), Some(environment)) => {
-            let claimed = config.secrets_of_others(keyring, &environment);
-            Ok(Chosen { selections, claimed, guarded: Vec::new() })
+impl Args {
+    fn open(&self, selection: &Selection, secret: &str) -> Option<Box<dyn Source>> {
+        match selection.source.as_ref()? {
+            SourceConfig::Live => Some(Box::new(self.cluster.live(selection, vec![secret.to_owned()]))),
+            source => self.from.master.open(source, selection),
         }
-        _ => {
-            let guarded = config.profiles_of_others(&selections)?;
-            Ok(Chosen { selections, claimed: BTreeSet::new(), guarded })
+    }
+
+    /// A running Secret is a source for one night, by hand: no variable and no controller may make it one for good.
+    fn refuse_live_by_habit(&self) -> Result<(), Refusal> {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if self.from.source != Some(SourceConfig::Live) || !(is_set("HELM_KEYRING_SOURCE") || is_set("ARGOCD_APP_NAME"))
+        {
+            return Ok(());
+        }
+        Err(Finding::usage("live-by-habit", "the source `live` is for a person, once: `--source live`")
+            .found("what runs would become its own source, and a key that was lost there would be lost for good")
+            .help("configure the store as the source; `helm-keyring adopt` takes over what runs")
+            .into())
+    }
+
+    /// From the configuration file.
+    fn configured(&self, config: &Config, overrides: &Overrides) -> Result<Chosen, Refusal> {
+        let selections = config.select(overrides)?;
+        let lock = Some(self.lock.read(config)?);
+        match (&overrides.keyring, selections.first().and_then(|selection| selection.environment.clone())) {
+            // Whoever names a keyring knows that the others are rendered elsewhere.
+            (Some(keyring), Some(environment)) => {
+                let claimed = config.secrets_of_others(keyring, &environment);
+                Ok(Chosen { selections, claimed, guarded: Vec::new(), lock })
+            }
+            _ => {
+                let guarded = config.profiles_of_others(&selections)?;
+                Ok(Chosen { selections, claimed: BTreeSet::new(), guarded, lock })
+            }
+        }
+    }
+
+    /// From the configuration file; without one, the one profile that the stream has a place for.
+    fn choose(&self, stream: &[u8], overrides: &Overrides, findings: &mut Vec<Finding>) -> Result<Chosen, Refusal> {
+        // An empty path is the working directory, and messages name files as seen from there.
+        let here = Path::new("");
+        match Config::find(here, overrides)? {
+            Some(config) => self.configured(&config, overrides),
+            None => without_config(stream, overrides, self.allow_no_target, findings),
         }
     }
 }
 
-/// From the configuration file; without one, the one profile that the stream has a place for.
-fn choose(
+fn without_config(
     stream: &[u8],
     overrides: &Overrides,
     allow_no_target: bool,
     findings: &mut Vec<Finding>,
 ) -> Result<Chosen, Refusal> {
-    // An empty path is the working directory, and messages name files as seen from there.
     let here = Path::new("");
-    if let Some(config) = Config::find(here, overrides)? {
-        return configured(&config, overrides);
-    }
     if let Some(environment) = &overrides.environment {
         return Err(Finding::usage(
             "no-config",
@@ -303,13 +313,5 @@ fn choose(
                 .help("pass `--allow-no-target` if a render without keys is meant")
                 .into())
         }
-    }
-}
-
-fn open(selection: &Selection) -> Option<Box<dyn Source>> {
-    match selection.source.as_ref()? {
-        SourceConfig::Values { .. } => None,
-        SourceConfig::Env(names) => Some(Box::new(Env::of_process(names.clone()))),
-        SourceConfig::Dir { path } => Some(Box::new(Dir { path: path.clone() })),
     }
 }

@@ -34,6 +34,9 @@ pub const SCHEMA: &str = include_str!("../../schema/keyring.schema.json");
 /// The name of the file.
 pub const FILE: &str = "keyring.yaml";
 
+/// The name of the lock, which lies beside it.
+pub const LOCK: &str = "keyring.lock";
+
 /// A read and validated configuration file.
 pub struct Config {
     /// The file, as it is named in messages.
@@ -149,6 +152,8 @@ pub struct Settings {
     pub emit: Option<Emit>,
     /// Whether consumers' pods get the fingerprint annotation that restarts them; default: yes.
     pub annotate: Option<bool>,
+    /// Whether the Secret is marked so that neither Helm nor Argo CD deletes it; default: yes.
+    pub keep: Option<bool>,
     /// A minijinja frame for an own Secret, relative to the configuration file.
     pub template: Option<PathBuf>,
 }
@@ -222,6 +227,17 @@ pub enum Source {
         /// The folder, relative to the configuration file.
         path: PathBuf,
     },
+    /// An encrypted file of the repository.
+    #[serde(rename_all = "camelCase")]
+    Sealed {
+        /// The file, relative to the configuration file.
+        file: PathBuf,
+        /// The file that holds a master key, relative to the configuration file.
+        master_key_file: Option<PathBuf>,
+    },
+    /// The running Secret, through `kubectl`. By hand only: it cannot be written into the file.
+    #[serde(skip)]
+    Live,
 }
 
 /// What flags and `HELM_KEYRING_*` say; they win over the file.
@@ -245,6 +261,8 @@ pub struct Overrides {
     pub mode: Option<Mode>,
     /// `--no-annotation`
     pub annotate: Option<bool>,
+    /// `--no-keep`
+    pub keep: Option<bool>,
     /// `--template`
     pub template: Option<PathBuf>,
 }
@@ -256,6 +274,8 @@ pub struct Selection {
     pub keyring: String,
     /// The environment's name; `None` where there is no configuration file.
     pub environment: Option<String>,
+    /// The release's namespace, where a flag or the environment says it.
+    pub namespace: Option<String>,
     /// Where the environment is written; `None` where there is no configuration file.
     pub place: Option<Place>,
     /// How the chart spells its keys.
@@ -266,6 +286,8 @@ pub struct Selection {
     pub emit: Option<Emit>,
     /// Whether pods get the annotation.
     pub annotate: bool,
+    /// Whether the Secret is marked so that neither Helm nor Argo CD deletes it.
+    pub keep: bool,
     /// The frame of an own Secret, as text.
     pub template: Option<String>,
     /// How strict the run is.

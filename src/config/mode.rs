@@ -3,6 +3,7 @@
 use crate::report::{Finding, Refusal};
 
 use super::{Mode, Selection};
+use crate::lock::Lock;
 
 /// Variables that say that no developer is watching.
 const NOT_DEV: [(&str, &str); 2] = [
@@ -14,14 +15,17 @@ impl Selection {
     /// Refuses `dev` where a key must come from outside. `env` looks an environment variable up.
     ///
     /// # Errors
-    /// `dev` for an environment that has a source, under Argo CD, or with `CI` set.
-    pub fn check_mode(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
+    /// `dev` for an environment that has a source or lines in the lock, under Argo CD, or with `CI` set.
+    pub fn check_mode(&self, lock: Option<&Lock>, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Refusal> {
         let source = self.source.as_ref().map(|_| match &self.environment {
             Some(environment) => format!("the environment `{environment}` has a source: its keys come from there"),
             None => "a source is given: keys come from there".into(),
         });
+        let locked = self.owner().filter(|owner| lock.is_some_and(|lock| lock.lines_of(*owner).next().is_some()));
+        let locked = locked.map(|owner| format!("the lock has lines of {owner}: data is encrypted with these keys"));
         let set = NOT_DEV.iter().filter(|(variable, _)| env(variable).is_some_and(|value| !value.is_empty()));
-        let reasons: Vec<String> = source.into_iter().chain(set.map(|(_, reason)| (*reason).to_owned())).collect();
+        let reasons: Vec<String> =
+            source.into_iter().chain(locked).chain(set.map(|(_, reason)| (*reason).to_owned())).collect();
         if self.mode != Mode::Dev || reasons.is_empty() {
             return Ok(());
         }
@@ -56,19 +60,19 @@ mod tests {
 
     #[test]
     fn gitops_is_fine_everywhere() {
-        assert_eq!(selection("{source: {env: {}}}", None).check_mode(&only("CI")), Ok(()));
+        assert_eq!(selection("{source: {env: {}}}", None).check_mode(None, &only("CI")), Ok(()));
     }
 
     #[test]
     fn dev_is_fine_for_a_developer() {
-        assert_eq!(selection("{mode: dev}", None).check_mode(&nothing), Ok(()));
-        assert_eq!(selection("{}", Some(Mode::Dev)).check_mode(&nothing), Ok(()));
-        assert_eq!(selection("{mode: dev}", Some(Mode::Gitops)).check_mode(&only("CI")), Ok(()));
+        assert_eq!(selection("{mode: dev}", None).check_mode(None, &nothing), Ok(()));
+        assert_eq!(selection("{}", Some(Mode::Dev)).check_mode(None, &nothing), Ok(()));
+        assert_eq!(selection("{mode: dev}", Some(Mode::Gitops)).check_mode(None, &only("CI")), Ok(()));
     }
 
     #[test]
     fn dev_is_refused_with_a_source() {
-        let refusal = selection("{source: {env: {}}}", Some(Mode::Dev)).check_mode(&nothing).unwrap_err();
+        let refusal = selection("{source: {env: {}}}", Some(Mode::Dev)).check_mode(None, &nothing).unwrap_err();
         assert_eq!(
             refusal.to_string(),
             "\
@@ -78,19 +82,19 @@ error[dev-refused]: `dev` makes keys up, and here it must not
    = help: take `--mode dev` or `mode: dev` away; `dev` is for a developer's own environment, without a source
 "
         );
-        assert!(selection("{mode: dev, source: {values: {}}}", None).check_mode(&nothing).is_err());
+        assert!(selection("{mode: dev, source: {values: {}}}", None).check_mode(None, &nothing).is_err());
     }
 
     #[test]
     fn dev_is_refused_where_no_developer_is_watching() {
         for variable in ["ARGOCD_APP_NAME", "CI"] {
-            let refusal = selection("{mode: dev}", None).check_mode(&only(variable)).unwrap_err();
+            let refusal = selection("{mode: dev}", None).check_mode(None, &only(variable)).unwrap_err();
             assert!(refusal.to_string().contains(variable), "{refusal}");
         }
         let profile = crate::profile::shipped("devmesh").unwrap().unwrap();
         let dev = Overrides { mode: Some(Mode::Dev), ..Overrides::default() };
         assert_eq!(
-            Selection::without_config(profile, &dev).unwrap().check_mode(&only("CI")).unwrap_err().to_string(),
+            Selection::without_config(profile, &dev).unwrap().check_mode(None, &only("CI")).unwrap_err().to_string(),
             "\
 error[dev-refused]: `dev` makes keys up, and here it must not
    = note: this runs in CI: the variable CI is set

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::profile::{self, Profile};
+use crate::lock::Owner;
+use crate::profile::{self, Profile, SecretSpec};
 use crate::report::{Place, Refusal};
 use crate::schema;
 
 use super::choose::Pair;
-use super::{Config, Instance, Overrides, Selection, Settings, Source, fit};
+use super::{Config, Instance, Overrides, SecretNames, Selection, Settings, Source, fit};
 
 impl Config {
     /// One selection for each keyring that is meant.
@@ -29,7 +30,8 @@ impl Config {
 
     fn combine(&self, pair: Pair<'_>, overrides: &Overrides) -> Result<Selection, Refusal> {
         let profile = self.profile(pair, overrides)?;
-        let Settings { instance, emit, annotate, template } = over(&pair.environment.settings, &pair.keyring.settings);
+        let Settings { instance, emit, annotate, keep, template } =
+            over(&pair.environment.settings, &pair.keyring.settings);
         let template = match (&overrides.template, template) {
             (None, Some(path)) => {
                 let text = schema::read_text(&self.folder().join(path));
@@ -41,6 +43,7 @@ impl Config {
         let selection = Selection {
             keyring: pair.name.to_owned(),
             environment: Some(pair.environment_name.to_owned()),
+            namespace: overrides.namespace.clone().or_else(|| pair.environment.namespace.clone()),
             place: Some(
                 self.document.place_of(&format!("/keyrings/{}/environments/{}", pair.name, pair.environment_name)),
             ),
@@ -48,6 +51,7 @@ impl Config {
             instance,
             emit: overrides.emit.or(emit),
             annotate: overrides.annotate.or(annotate).unwrap_or(true),
+            keep: overrides.keep.or(keep).unwrap_or(true),
             template,
             mode: overrides.mode.or(pair.environment.mode).unwrap_or_default(),
             source: overrides.source.clone().or_else(own_source),
@@ -82,10 +86,12 @@ impl Selection {
         let selection = Self {
             keyring: profile.name.clone(),
             environment: None,
+            namespace: overrides.namespace.clone(),
             place: None,
             instance: Instance::default(),
             emit: overrides.emit,
             annotate: overrides.annotate.unwrap_or(true),
+            keep: overrides.keep.unwrap_or(true),
             template: overrides.template.as_deref().map(schema::read_text).transpose()?,
             mode: overrides.mode.unwrap_or_default(),
             source: overrides.source.clone(),
@@ -96,12 +102,38 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// Whose lines of the lock speak of it; `None` where there is no configuration file.
+    pub fn owner(&self) -> Option<Owner<'_>> {
+        Some(Owner { keyring: &self.keyring, environment: self.environment.as_deref()? })
+    }
+
+    /// The name of a profile's Secret, or its pattern: what the configuration says, else what the profile knows.
+    pub fn secret_name(&self, spec: &SecretSpec) -> Option<String> {
+        let configured = match &self.instance.secret {
+            Some(SecretNames::One(name)) => Some(name),
+            Some(SecretNames::ById(names)) => spec.id.as_ref().and_then(|id| names.get(id)),
+            None => None,
+        };
+        configured.cloned().or_else(|| spec.name.as_ref().map(ToString::to_string))
+    }
+
+    /// `KEYRING/ENVIRONMENT`, or the keyring alone.
+    pub fn title(&self) -> String {
+        self.owner().map_or_else(|| self.keyring.clone(), |owner| owner.to_string())
+    }
+}
+
 impl Source {
     /// The same source with its path relative to `folder`.
     fn relative_to(&self, folder: &Path) -> Self {
         match self {
             Self::Dir { path } => Self::Dir { path: folder.join(path) },
-            other => other.clone(),
+            Self::Sealed { file, master_key_file } => Self::Sealed {
+                file: folder.join(file),
+                master_key_file: master_key_file.as_ref().map(|file| folder.join(file)),
+            },
+            Self::Values { .. } | Self::Env(_) | Self::Live => self.clone(),
         }
     }
 }
@@ -115,6 +147,7 @@ fn over(environment: &Settings, keyring: &Settings) -> Settings {
         },
         emit: environment.emit.or(keyring.emit),
         annotate: environment.annotate.or(keyring.annotate),
+        keep: environment.keep.or(keyring.keep),
         template: environment.template.clone().or_else(|| keyring.template.clone()),
     }
 }

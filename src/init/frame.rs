@@ -20,6 +20,7 @@ pub(super) fn render(keyrings: &[Keyring], environments: &Environments) -> Resul
     let data = context! {
         keyrings => keyrings.iter().map(of_keyring).collect::<Vec<_>>(),
         environments => environments.iter().map(of_environment).collect::<Vec<_>>(),
+        sealed => Value::from_function(sealed_file(keyrings.len())),
     };
     fill(data).map_err(|error| {
         Finding::error(Exit::Io, "broken-frame", "the frame of keyring.yaml could not be filled; please report it")
@@ -37,6 +38,14 @@ fn fill(data: Value) -> Result<String, Error> {
         .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
     environment.add_filter("yaml", scalar);
     environment.render_str(FRAME, data)
+}
+
+/// The sealed file of an environment; several keyrings must not share one.
+fn sealed_file(keyrings: usize) -> impl Fn(&str, &str) -> String {
+    move |keyring, environment| match keyrings {
+        1 => format!("keys/{environment}.sealed"),
+        _ => format!("keys/{keyring}-{environment}.sealed"),
+    }
 }
 
 fn of_keyring(keyring: &Keyring) -> Value {

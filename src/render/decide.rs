@@ -1,19 +1,17 @@
 //! When are keys delivered: the table of `docs/render.md`, one function a question.
 
 use super::stream::Stream;
-use super::survey::{FoundField, FoundSecret, Survey, fields, named_fields};
+use super::survey::{FoundSecret, Survey, named_fields};
 use super::user::{UserKey, UserValues};
 use crate::config::{Mode, Selection, Source as SourceConfig};
+use crate::held::{self, HeldField, fields};
+use crate::judge::{Candidate, Judge, unresolved};
 use crate::key::{self, KeyText, Policy};
 use crate::keyring::Ring;
-use crate::profile::{FieldName, FieldSpec, Slot};
-use crate::report::{Exit, Finding, Refusal, list, nearest};
-use crate::source::{Numbered, Source};
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
+use crate::lock::{self, Checked, Held, Lock, Owner, Standing};
+use crate::profile::{FieldSpec, Slot};
+use crate::report::{Exit, Finding, Place, Refusal, list, nearest};
+use crate::source::{self, Numbered, Source};
 
 /// What the decision is made from.
 pub struct Question<'q, 'a> {
@@ -23,8 +21,8 @@ pub struct Question<'q, 'a> {
     pub user: &'q UserValues<'q>,
     /// The stream, for places.
     pub stream: &'q Stream<'a>,
-    /// Whether `--no-lock` was given.
-    pub no_lock: bool,
+    /// The lock; `None` where there is no configuration file beside which it could lie.
+    pub lock: Option<&'q Lock>,
     /// The external source, if one is configured.
     pub source: Option<&'q dyn Source>,
 }
@@ -53,13 +51,14 @@ impl Question<'_, '_> {
         if !refused.is_empty() {
             return Err(Refusal(refused));
         }
-        let mut findings = Vec::new();
+        let mut findings = self.source.map(Source::warnings).unwrap_or_default();
         let numbered = match (self.source, self.selection.mode) {
             (Some(source), _) => self.fetched(survey, source)?,
             (None, Mode::Dev) => self.kept_or_made(survey, &mut findings)?,
             (None, Mode::Gitops) => self.given(survey)?,
         };
-        let rings = self.judged(survey, numbered, &mut findings)?;
+        let candidates = self.locked(survey, numbered, &mut findings)?;
+        let rings = self.judged(survey, candidates, &mut findings)?;
         self.refuse_lost_numbers(survey, &rings)?;
         if self.source.is_some() {
             self.refuse_conflict(&rings, &mut findings)?;
@@ -72,12 +71,22 @@ impl Question<'_, '_> {
         self.selection.mode == Mode::Gitops
     }
 
-    /// The lock comes with the commands around it; until then an external source has to be vouched for by hand.
+    /// The lines that vouch for this keyring and environment, if there are any.
+    fn lines(&self) -> Option<(&Lock, Owner<'_>)> {
+        let (lock, owner) = (self.lock?, self.selection.owner()?);
+        lock.lines_of(owner).next().map(|_| (lock, owner))
+    }
+
+    /// An external source needs a lock, or nothing tells whether its keys are the ones that data was encrypted with.
     fn refuse_unlocked(&self) -> Option<Finding> {
-        (self.source.is_some() && self.is_gitops() && !self.no_lock).then(|| {
-            Finding::error(Exit::Lock, "no-lock", format!("{} has no lock", self.title()))
-                .found("without a lock nothing tells whether these keys are the ones that data was encrypted with")
-                .help("make sure of that yourself, then pass `--no-lock`")
+        if self.source.is_none() || !self.is_gitops() || self.lines().is_some() {
+            return None;
+        }
+        Some(match (self.lock, self.selection.owner()) {
+            (Some(lock), Some(owner)) => lock::nothing_locked(lock, owner),
+            _ => Finding::error(Exit::Lock, "no-lock", format!("{} has no lock", self.title()))
+                .found("a lock speaks of an environment, and without keyring.yaml there is none")
+                .help("write a keyring.yaml with `helm-keyring init`, then lock the keys with `helm-keyring lock`"),
         })
     }
 
@@ -103,11 +112,7 @@ impl Question<'_, '_> {
     /// An external source: all its keys are delivered.
     fn fetched(&self, survey: &Survey<'_, '_, '_>, source: &dyn Source) -> Result<Vec<Numbered>, Refusal> {
         let rings: Vec<&FieldSpec> = survey.spec.fields.iter().collect();
-        source.fetch(&rings).map_err(|error| {
-            let finding =
-                Finding::error(Exit::Source, "source-failed", format!("{}: {}", source.describe(), error.message));
-            finding.found(format!("for {}; nothing was printed", self.title())).help(error.help).into()
-        })
+        source::fetch(source, &rings, &self.title())
     }
 
     /// The user's own key in the values: the chart has put it into the Secret.
@@ -118,7 +123,7 @@ impl Question<'_, '_> {
                 .help("configure a source in keyring.yaml (`helm-keyring init` writes one), or pass `--source`")
                 .into());
         };
-        let held = fields(&secret.object, survey.spec);
+        let held = fields(&secret.object, |name| survey.spec.slot(name));
         let mut rings = Vec::new();
         let mut refused = Vec::new();
         for (index, ring) in survey.spec.fields.iter().enumerate() {
@@ -155,7 +160,9 @@ impl Question<'_, '_> {
         let mut rings = Vec::new();
         for (index, ring) in survey.spec.fields.iter().enumerate() {
             let mut numbered = match &survey.secret {
-                Some(secret) => self.stream_ring(ring, index, secret, &fields(&secret.object, survey.spec))?,
+                Some(secret) => {
+                    self.stream_ring(ring, index, secret, &fields(&secret.object, |name| survey.spec.slot(name)))?
+                }
                 None => Numbered::new(),
             };
             if numbered.is_empty() {
@@ -178,115 +185,73 @@ impl Question<'_, '_> {
         ring: &FieldSpec,
         index: usize,
         secret: &FoundSecret<'_, '_>,
-        held: &[FoundField<'_, '_>],
+        held: &[HeldField<'_, '_>],
     ) -> Result<Numbered, Refusal> {
-        let mut by_slot = BTreeMap::new();
-        for field in held.iter().filter(|field| field.ring == index && !field.value.is_blank()) {
-            let key = field_text(field).ok_or_else(|| {
-                Finding::refused("unreadable", format!("`{}` in `data` is not base64", field.name))
-                    .at(self.stream.place_in(secret.document, field.value.node.start))
-                    .help("let the chart encode it (`b64enc`), or put it into `stringData`")
-            })?;
-            by_slot.insert(field.slot, key);
-        }
-        if let FieldName::Numbered(..) = ring.name {
-            let numbers = by_slot.into_iter();
-            return Ok(numbers
-                .filter_map(|(slot, key)| if let Slot::Number(n) = slot { Some((n, key)) } else { None })
-                .collect());
-        }
-        let Some(active) = by_slot.remove(&Slot::Active) else { return Ok(Numbered::new()) };
-        Ok((0..).zip(by_slot.remove(&Slot::Previous).into_iter().chain([active])).collect())
+        held::ring(held, index, ring).map_err(|field| {
+            Finding::refused("unreadable", format!("`{}` in `data` is not base64", field.name))
+                .at(self.stream.place_in(secret.document, field.value.node.start))
+                .help("let the chart encode it (`b64enc`), or put it into `stringData`")
+                .into()
+        })
     }
 
     // --- what speaks against a ring ---
 
-    /// Rings that keep the invariant and whose keys fit the policy, each without the newline that may end it.
+    /// What the lock says: its keys are delivered as they are locked, newer ones are judged as new.
+    fn locked(
+        &self,
+        survey: &Survey<'_, '_, '_>,
+        numbered: Vec<Numbered>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Vec<Vec<Candidate>>, Refusal> {
+        let Some((lock, owner)) = self.lines().filter(|_| self.is_gitops()) else {
+            return Ok(numbered.into_iter().map(|keys| self.unlocked(keys)).collect());
+        };
+        let held: Vec<Held<'_>> =
+            survey.spec.fields.iter().zip(&numbered).map(|(spec, keys)| Held { spec, keys }).collect();
+        let verified = lock::verify(lock, owner, &held)?;
+        let is_new = |key: &Checked| matches!(key.standing, Standing::New { .. });
+        if self.selection.source == Some(SourceConfig::Live) && verified.rings.iter().flatten().any(is_new) {
+            let title = format!("the running Secret of {} has a key that the lock lacks", self.title());
+            return Err(Finding::error(Exit::Lock, "lock-behind", title)
+                .at(Place::file(lock.file()))
+                .found("from a running Secret only keys are delivered that the lock knows")
+                .help(format!("`helm-keyring adopt -e {}` takes it over", owner.environment))
+                .into());
+        }
+        findings.extend(verified.findings);
+        let candidate = |Checked { number, key, standing }| Candidate {
+            number,
+            key,
+            is_new: matches!(standing, Standing::New { .. }),
+        };
+        Ok(verified.rings.into_iter().map(|keys| keys.into_iter().map(candidate).collect()).collect())
+    }
+
+    /// Without a lock the user's own key is new; what the chart took over from the cluster beside it stays.
+    fn unlocked(&self, keys: Numbered) -> Vec<Candidate> {
+        let newest = keys.keys().next_back().copied();
+        let is_new = |number| self.is_gitops() && Some(number) == newest;
+        keys.into_iter().map(|(number, key)| Candidate { number, key, is_new: is_new(number) }).collect()
+    }
+
     fn judged<'p>(
         &self,
         survey: &Survey<'_, '_, 'p>,
-        numbered: Vec<Numbered>,
+        candidates: Vec<Vec<Candidate>>,
         findings: &mut Vec<Finding>,
     ) -> Result<Vec<Ring<'p>>, Refusal> {
+        let from = self.source.map_or_else(|| "the stream".to_owned(), Source::describe);
+        let judge = Judge { from: &from, gitops: self.is_gitops(), trims: self.source.is_some() };
         let mut rings = Vec::new();
         let mut refused = Vec::new();
-        for (spec, keys) in survey.spec.fields.iter().zip(numbered) {
-            let mut fit = Numbered::new();
-            let newest = keys.keys().next_back().copied();
-            for (number, key) in keys {
-                // What the chart took over from the cluster is not new: it stays, whatever it is like.
-                let is_new = self.is_gitops() && (self.source.is_some() || Some(number) == newest);
-                let is_previous = Some(number) != newest;
-                let name = spec
-                    .field(Slot::Number(number))
-                    .or_else(|| spec.field(Slot::Previous).filter(|_| is_previous))
-                    .unwrap_or_else(|| spec.name.to_string());
-                match self.judge(spec, &name, key, is_new, findings) {
-                    Ok(key) => {
-                        fit.insert(number, key);
-                    }
-                    Err(finding) => refused.push(finding),
-                }
-            }
-            if refused.is_empty() {
-                match Ring::new(spec, fit) {
-                    Ok(ring) => rings.push(ring),
-                    Err(error) => {
-                        let from = self.source.map_or_else(|| "the stream".to_owned(), Source::describe);
-                        let finding = Finding::error(Exit::Source, "broken-keyring", format!("{from}: {error}"));
-                        refused.push(finding.help("bring the missing key back; never renumber the others"));
-                    }
-                }
+        for (spec, keys) in survey.spec.fields.iter().zip(candidates) {
+            match judge.ring(spec, keys, findings) {
+                Ok(ring) => rings.push(ring),
+                Err(Refusal(found)) => refused.extend(found),
             }
         }
         if refused.is_empty() { Ok(rings) } else { Err(Refusal(refused)) }
-    }
-
-    /// A key as it is delivered. What speaks against a new one is only said of another.
-    fn judge(
-        &self,
-        spec: &FieldSpec,
-        name: &str,
-        key: KeyText,
-        is_new: bool,
-        findings: &mut Vec<Finding>,
-    ) -> Result<KeyText, Finding> {
-        if let Some(reference) = key::unresolved(&key) {
-            return Err(unresolved(name, &reference.to_string()));
-        }
-        if self.is_gitops() && key::is_made_up(&key) {
-            return Err(Finding::refused("made-up-key", format!("`{name}` was made up in dev mode"))
-                .found("it carries the mark of a made-up key; outside dev no such key is delivered")
-                .help("make a real one: `openssl rand -base64 32`"));
-        }
-        let trimmed = match spec.policy.judge(&key) {
-            // Only of what comes from outside and is new: what a chart holds already is what encrypted the data.
-            Err(misfit) if self.source.is_some() && misfit.is_only_a_newline() => key.without_one_newline(),
-            _ => None,
-        };
-        if trimmed.is_some() {
-            let title = format!("`{name}`: the newline at its end was taken off");
-            findings.push(Finding::note("trimmed-newline", title).help("store it without one (`printf %s`)"));
-        }
-        let key = trimmed.unwrap_or(key);
-        match spec.policy.judge(&key) {
-            Err(misfit) if is_new => return Err(wrong_length(name, &spec.policy, &misfit.to_string())),
-            Err(misfit) => findings.push(
-                Finding::warning("key-length", format!("`{name}`: {misfit}"))
-                    .found(format!("expected {}", spec.policy)),
-            ),
-            Ok(seen) => {
-                findings.extend(seen.note.map(|note| Finding::note("key-length", format!("`{name}`: {seen}, {note}"))))
-            }
-        }
-        if let Some(weakness) = key::weakness(&key) {
-            let title = format!("`{name}` can be guessed: {weakness}");
-            if is_new {
-                return Err(Finding::refused("weak-key", title).help("make a random one: `openssl rand -base64 32`"));
-            }
-            findings.push(Finding::warning("weak-key", title));
-        }
-        Ok(key)
     }
 
     /// A number that the Secret or a consumer names must be in the ring: else a key would get lost.
@@ -299,7 +264,7 @@ impl Question<'_, '_> {
                 .help("data may be encrypted with it: bring the key into the source; never leave a number out")
         };
         if let Some(secret) = &survey.secret {
-            let held = fields(&secret.object, survey.spec).into_iter();
+            let held = fields(&secret.object, |name| survey.spec.slot(name)).into_iter();
             for field in held.filter(|f| !delivered.iter().any(|name| name == f.name) && !f.value.is_blank()) {
                 let place = self.stream.place_in(secret.document, field.value.node.start);
                 refused.push(lost(field.name, &secret.object.title()).at(place));
@@ -354,12 +319,8 @@ impl Question<'_, '_> {
         Ok(())
     }
 
-    /// `KEYRING/ENVIRONMENT`
     fn title(&self) -> String {
-        match &self.selection.environment {
-            Some(environment) => format!("{}/{environment}", self.selection.keyring),
-            None => self.selection.keyring.clone(),
-        }
+        self.selection.title()
     }
 }
 
@@ -368,16 +329,6 @@ impl Selection {
     pub fn has_external_source(&self) -> bool {
         !matches!(self.source, None | Some(SourceConfig::Values { .. }))
     }
-}
-
-/// The texts of a field in the Secret, decoded.
-pub fn field_text(field: &FoundField<'_, '_>) -> Option<KeyText> {
-    let text = field.value.text()?;
-    if !field.encoded {
-        return Some(KeyText::from(text.as_bytes().to_vec()));
-    }
-    let compact: Zeroizing<Vec<u8>> = Zeroizing::new(text.bytes().filter(|b| !b.is_ascii_whitespace()).collect());
-    STANDARD.decode(&compact).ok().map(KeyText::from)
 }
 
 /// Templates trim, and print a newline here and there.
@@ -393,12 +344,6 @@ fn quoted(names: &[String]) -> Vec<String> {
     names.iter().map(|name| format!("`{name}`")).collect()
 }
 
-fn unresolved(name: &str, reference: &str) -> Finding {
-    Finding::refused("unresolved-reference", format!("`{name}` is {reference}"))
-        .found("its letters themselves would become the key")
-        .help("resolve it before the render, or let helm-keyring fetch the key from a source")
-}
-
 fn dangling(name: &str, reader: &str, delivered: &[String]) -> Finding {
     let finding = Finding::refused("dangling-key-ref", format!("{reader} reads `{name}`, which is not delivered"))
         .found(format!("the Secret holds nothing but {}", list(&quoted(delivered))));
@@ -406,12 +351,6 @@ fn dangling(name: &str, reader: &str, delivered: &[String]) -> Finding {
         Some(meant) => finding.help(format!("did the chart mean `{meant}`?")),
         None => finding.help("mend the reference in the chart"),
     }
-}
-
-fn wrong_length(name: &str, policy: &Policy, misfit: &str) -> Finding {
-    Finding::refused("key-length", format!("`{name}`: {misfit}"))
-        .found(format!("expected {policy}"))
-        .help("make one: `openssl rand -base64 32`; a key that data is already encrypted with must be kept as it is")
 }
 
 fn auto_generated(ring: &FieldSpec) -> Finding {
@@ -423,7 +362,7 @@ fn auto_generated(ring: &FieldSpec) -> Finding {
         ))
         .found(format!("expected {}", ring.policy))
         .help("let the key come from a source: `helm-keyring init` writes a keyring.yaml")
-        .help("on a trial, make one with `openssl rand -base64 32` and pass it with `-f`")
+        .help("on a trial, make one with `helm-keyring keygen` and pass it with `-f`")
 }
 
 fn unknown_values(ring: &FieldSpec, reason: &str) -> Finding {

@@ -6,6 +6,7 @@
 
 mod consumers;
 mod decide;
+mod keep;
 mod secret;
 mod stream;
 mod survey;
@@ -21,8 +22,10 @@ pub use secret::Show;
 pub use stream::{Rewritten, STDIN, is_blank};
 pub use survey::markers;
 
-use crate::config::{Emit, Instance, Selection};
+use crate::config::{Emit, Instance, Mode, Selection};
+use crate::held;
 use crate::keyring::Ring;
+use crate::lock::{self, Lock};
 use crate::manifest::{EditError, Patch};
 use crate::profile::{Consumer, Profile};
 use crate::report::{Exit, Finding, Refusal, list};
@@ -35,6 +38,9 @@ use stream::{Document, Stream};
 use survey::{FoundPod, Survey};
 use user::UserValues;
 
+/// Opens the external source that a keyring has for a Secret of this name, if it has one.
+pub type Opener<'o> = dyn Fn(&Selection, &str) -> Option<Box<dyn Source>> + 'o;
+
 /// What is to be rendered, and how.
 pub struct Request<'r> {
     /// The keyrings to look for, each in its environment.
@@ -45,14 +51,14 @@ pub struct Request<'r> {
     pub claimed: BTreeSet<String>,
     /// Profiles of keyrings that have no such environment: what the stream holds of them, nobody sees to.
     pub guarded: &'r [Profile],
-    /// Deliver from an external source although no lock vouches for the keys.
-    pub no_lock: bool,
+    /// The lock; `None` where there is no configuration file beside which it could lie.
+    pub lock: Option<&'r Lock>,
     /// A stream that holds no target passes as it is.
     pub allow_no_target: bool,
     /// How keys are written.
     pub show: Show,
-    /// Opens a configured external source.
-    pub open: &'r dyn Fn(&Selection) -> Option<Box<dyn Source>>,
+    /// Opens a configured external source, for a Secret of this name.
+    pub open: &'r Opener<'r>,
 }
 
 /// The output, and what to say beside it.
@@ -121,6 +127,34 @@ pub fn matching(bytes: &[u8], profiles: Vec<Profile>) -> Result<Vec<Profile>, Re
     Ok(found)
 }
 
+/// The pods of a stream that read keys of a keyring, each with every field that it reads. A pod that mounts the whole
+/// Secret reads every field that the Secret has in the stream.
+///
+/// # Errors
+/// A stream that cannot be read as that keyring's.
+pub fn mounts(bytes: &[u8], selection: &Selection) -> Result<Vec<(String, String)>, Refusal> {
+    let stream = Stream::new(bytes);
+    let documents = survey::read(&stream, &selection.profile, &selection.instance)?;
+    let surveys = survey::survey(&stream, &documents, &selection.profile, &selection.instance)?;
+    let mut found = Vec::new();
+    for survey in &surveys {
+        let slot = |name: &str| survey.spec.slot(name);
+        let held: Vec<&str> = survey
+            .secret
+            .iter()
+            .flat_map(|secret| held::fields(&secret.object, slot))
+            .map(|field| field.name)
+            .collect();
+        for pod in survey.pods.iter().filter(|pod| pod.is_consumer()) {
+            let named = survey::named_fields(pod).into_iter().map(|field| field.name);
+            let whole = pod.volumes.iter().any(|volume| volume.items.is_none());
+            let all = held.iter().copied().filter(|_| whole);
+            found.extend(named.chain(all).map(|field| (pod.object.title(), field.to_owned())));
+        }
+    }
+    Ok(found)
+}
+
 /// How one Secret's keys are delivered.
 enum Delivery {
     /// In the Secret that the stream holds.
@@ -152,18 +186,19 @@ impl<'a> Run<'_, 'a> {
         surveys: &[Survey<'t, 'a, '_>],
     ) -> Result<(Parts, Vec<Finding>), Refusal> {
         let user = UserValues::new(self.request.values, &self.selection.profile, &self.selection.instance)?;
-        let source = (self.request.open)(self.selection);
+        self.refuse_strangers()?;
         let mut patches: Vec<Patch<'t, 'a>> = documents.iter().map(|document| Patch::new(&document.tree)).collect();
         let mut parts = Parts::new();
         let mut findings = Vec::new();
         let mut settled = Vec::new();
         for survey in surveys {
+            let source = (self.request.open)(self.selection, &survey.name);
             let delivery = self.delivery(survey, &user, source.is_some())?;
             let question = Question {
                 selection: self.selection,
                 user: &user,
                 stream: self.stream,
-                no_lock: self.request.no_lock,
+                lock: self.request.lock,
                 source: source.as_deref(),
             };
             let Answer { rings, findings: found } = question.decide(survey)?;
@@ -186,6 +221,13 @@ impl<'a> Run<'_, 'a> {
             }
         }
         Ok((parts, findings))
+    }
+
+    /// Lines of the lock that the profile has no field for: locked keys that nothing would deliver.
+    fn refuse_strangers(&self) -> Result<(), Refusal> {
+        let (Some(lock), Some(owner)) = (self.request.lock, self.selection.owner()) else { return Ok(()) };
+        let found = lock::strangers(lock, owner, &self.selection.profile);
+        if found.is_empty() { Ok(()) } else { Err(Refusal(found)) }
     }
 
     /// Whether the stream's Secret, one of ours, or one elsewhere holds the keys.
@@ -264,6 +306,9 @@ impl<'a> Run<'_, 'a> {
                     .help("take `immutable: true` out of the chart's Secret")
                     .into());
                 }
+                if self.keeps() {
+                    keep::mark(patch, &secret.object).map_err(|error| self.edit_refused(secret.document, &error))?;
+                }
             }
             (Delivery::Own(name), _) => {
                 let consumers = || survey.pods.iter().filter(|pod| pod.is_consumer());
@@ -273,6 +318,7 @@ impl<'a> Run<'_, 'a> {
                     namespace: consumers().find_map(|pod| pod.object.namespace),
                     keyring: &self.selection.keyring,
                     environment: self.environment(),
+                    keep: self.keeps(),
                 };
                 let frame = self.selection.template.as_deref();
                 let text = secret::own(&own, frame, survey.spec, &delivered, &self.request.show)?;
@@ -282,6 +328,11 @@ impl<'a> Run<'_, 'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Nobody wants to keep what `dev` makes up.
+    fn keeps(&self) -> bool {
+        self.selection.keep && self.selection.mode == Mode::Gitops
     }
 
     /// An own Secret has one namespace, and a name of its own.

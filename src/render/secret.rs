@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, UndefinedBehavior, context};
 use zeroize::Zeroizing;
 
-use super::decide::field_text;
-use super::survey::{FoundSecret, fields};
+use super::keep;
+use super::survey::FoundSecret;
+use crate::held::fields;
 use crate::key::KeyText;
 use crate::manifest::{Cursor, EditError, New, Object, Patch};
 use crate::profile::{SecretSpec, Slot};
@@ -88,13 +89,13 @@ fn has_comments(parent: &Cursor<'_, '_>, key: &str) -> bool {
 
 /// Whether the Secret holds exactly these fields, in `data`, with these texts.
 fn is_right(secret: &Object<'_, '_>, spec: &SecretSpec, delivered: &[(String, &KeyText)]) -> bool {
-    let held: Vec<_> = fields(secret, spec);
+    let held: Vec<_> = fields(secret, |name| spec.slot(name));
     let held: Vec<_> =
         held.iter().filter(|f| f.slot != Slot::Previous || delivered.iter().any(|(name, _)| name == f.name)).collect();
     held.len() == delivered.len()
         && delivered.iter().all(|(name, key)| {
             let field = held.iter().find(|field| field.name == name && field.encoded);
-            let text = field.and_then(|field| Some((field.value.text()?, field_text(field)?)));
+            let text = field.and_then(|field| Some((field.value.text()?, field.text()?)));
             text.is_some_and(|(written, text)| {
                 text.same_as(key) && written.len() == STANDARD.encode(key.expose()).len()
             })
@@ -116,6 +117,8 @@ pub struct Own<'o> {
     pub keyring: &'o str,
     /// The environment.
     pub environment: &'o str,
+    /// Whether it is marked to outlive its release.
+    pub keep: bool,
 }
 
 /// The document of an own Secret, keys included, ending in a line break.
@@ -143,11 +146,14 @@ pub fn own(
     let api_version = root.get("apiVersion").and_then(|c| c.text());
     let [secret] = &Object::all(root)[..] else { return Err(bad(0, "it is a list".into())) };
     let is_it = secret.kind == "Secret" && secret.name == own.name && api_version == Some("v1");
-    if !is_it || tree.has_more || !fields(secret, spec).is_empty() {
+    if !is_it || tree.has_more || !fields(secret, |name| spec.slot(name)).is_empty() {
         return Err(bad(0, format!("it is {} ({})", secret.title(), api_version.unwrap_or("no apiVersion"))));
     }
     let mut patch = Patch::new(&tree);
     fill(&mut patch, secret, spec, delivered, show).map_err(|e| bad(e.offset(), e.to_string()))?;
+    if own.keep {
+        keep::mark(&mut patch, secret).map_err(|e| bad(e.offset(), e.to_string()))?;
+    }
     let mut filled = patch.apply().map_err(|e| bad(0, e.to_string()))?;
     if !filled.ends_with('\n') {
         filled.push('\n');

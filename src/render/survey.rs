@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::stream::{Document, Stream};
 use crate::config::{Instance, SecretNames};
-use crate::manifest::{Cursor, Object, Pod, SecretKeyRef, SecretVolume};
+use crate::held::{HeldField, fields};
+use crate::manifest::{Object, Pod, SecretKeyRef, SecretVolume};
 use crate::profile::{Consumer, Profile, SecretSpec, Slot};
 use crate::report::{Finding, Refusal, list};
 
@@ -17,20 +18,6 @@ pub struct FoundSecret<'t, 'a> {
     pub document: &'t Document<'a>,
     /// The Secret.
     pub object: Object<'t, 'a>,
-}
-
-/// One field of a ring in a Secret of the stream.
-pub struct FoundField<'t, 'a> {
-    /// Which ring of the profile's Secret.
-    pub ring: usize,
-    /// What the field is to the ring.
-    pub slot: Slot,
-    /// The field's name.
-    pub name: &'t str,
-    /// Whether it lies in `data` (base64) rather than `stringData`.
-    pub encoded: bool,
-    /// Its value.
-    pub value: Cursor<'t, 'a>,
 }
 
 /// A pod template, and how it reads the Secret.
@@ -173,9 +160,9 @@ pub fn unclaimed<'t, 'a>(
             document.objects().into_iter().filter(|object| object.kind == "Secret" && !claimed.contains(object.name))
         {
             let held = |spec: &SecretSpec| {
-                let certain = |field: &FoundField<'_, '_>| spec.name.is_some() || matches!(field.slot, Slot::Number(_));
+                let certain = |field: &HeldField<'_, '_>| spec.name.is_some() || matches!(field.slot, Slot::Number(_));
                 spec.name.as_ref().is_none_or(|name| name.fits(object.name))
-                    && fields(&object, spec).iter().any(certain)
+                    && fields(&object, |name| spec.slot(name)).iter().any(certain)
             };
             if profile.secrets.iter().any(held) {
                 found.push((document, object));
@@ -229,7 +216,10 @@ fn target(stream: &Stream<'_>, documents: &[Document<'_>], names: &Names<'_>) ->
                     }
                 }
             }
-            if object.kind == "Secret" && names.fit(object.name) && !fields(&object, names.spec).is_empty() {
+            if object.kind == "Secret"
+                && names.fit(object.name)
+                && !fields(&object, |name| names.spec.slot(name)).is_empty()
+            {
                 held.entry(object.name.to_owned()).or_insert((object.title(), document.offset + object.offset()));
             }
         }
@@ -315,20 +305,6 @@ fn pods<'t, 'a>(documents: &'t [Document<'a>], spec: &SecretSpec, name: &str) ->
     found
 }
 
-/// The fields of the rings in a Secret, merged ones included.
-pub fn fields<'t, 'a>(secret: &Object<'t, 'a>, spec: &SecretSpec) -> Vec<FoundField<'t, 'a>> {
-    let mut found = Vec::new();
-    for (place, encoded) in [("data", true), ("stringData", false)] {
-        let Some(map) = secret.root.get(place) else { continue };
-        for (name, value) in map.values_with_merged() {
-            if let Some((ring, slot)) = spec.slot(name) {
-                found.push(FoundField { ring, slot, name, encoded, value });
-            }
-        }
-    }
-    found
-}
-
 /// A field that a list of items or a reference names.
 pub struct NamedField<'t> {
     /// The field.
@@ -374,7 +350,7 @@ pub fn misnamed(documents: &[Document<'_>], spec: &SecretSpec, taken: &BTreeSet<
     let mut found = Vec::new();
     for document in documents {
         for object in document.objects().into_iter().filter(|o| o.kind == "Secret" && !taken.contains(o.name)) {
-            for field in fields(&object, spec) {
+            for field in fields(&object, |name| spec.slot(name)) {
                 found.push(Misnamed {
                     title: object.title(),
                     field: field.name.to_owned(),

@@ -34,15 +34,21 @@ fn rendered(stream: &str) -> Result<String, Refusal> {
 fn rendered_with(stream: &str, overrides: Overrides) -> Result<String, Refusal> {
     let profile = shipped("lightrun").expect("shipped").expect("valid");
     let overrides = Overrides { source: Some(SourceConfig::Env(BTreeMap::new())), ..overrides };
+    let selection =
+        Selection { environment: Some("test".to_owned()), ..Selection::without_config(profile, &overrides)? };
+    let mut lock = Lock::new("keyring.lock", [0; 16]);
+    let spec = &selection.profile.secrets[0].fields[0];
+    let owner = selection.owner().expect("an environment");
+    lock.add(owner, spec, 0, &KeyText::from(KEYS[0].to_owned()))?;
     let request = Request {
-        selections: &[Selection::without_config(profile, &overrides)?],
+        selections: std::slice::from_ref(&selection),
         values: &Known::Unknown { reason: "none".to_owned() },
         claimed: BTreeSet::new(),
         guarded: &[],
-        no_lock: true,
+        lock: Some(&lock),
         allow_no_target: false,
         show: Show::Keys,
-        open: &|_| Some(Box::new(Fixed)),
+        open: &|_, _| Some(Box::new(Fixed)),
     };
     let outcome = render(stream.as_bytes(), &request)?;
     Ok(String::from_utf8(outcome.stream.chunks().flatten().copied().collect()).expect("UTF-8"))

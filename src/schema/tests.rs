@@ -19,7 +19,7 @@ fn a_misspelt_property_is_told_the_nearest_word() {
         "
 error[unknown-property]: `enviroments` is no property of a keyring
   --> keyring.yaml:5:5
-   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `profile` and `template`
+   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `keep`, `profile` and `template`
    = help: did you mean `environments`?
 ",
     );
@@ -32,7 +32,7 @@ fn a_property_in_the_wrong_place_is_told_the_right_one() {
         "
 error[unknown-property]: `namespace` is no property of a keyring
   --> keyring.yaml:5:5
-   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `profile` and `template`
+   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `keep`, `profile` and `template`
    = help: it is a property of an environment: move it there
 ",
     );
@@ -45,7 +45,7 @@ fn what_could_be_a_key_is_not_repeated() {
         "
 error[unknown-property]: this is no property of an environment
   --> keyring.yaml:5:33
-   = note: an environment has `annotate`, `emit`, `instance`, `mode`, `namespace`, `source`, `template` and `values`
+   = note: an environment has `annotate`, `emit`, `instance`, `keep`, `mode`, `namespace`, `source`, `template` and `values`
    = help: take it out, or look it up in docs/
 ",
     );
@@ -183,13 +183,13 @@ fn an_environment_has_one_source() {
     refuses(
         "    environments:\n      production: {source: {dir: {path: keys}, env: {}}}\n      staging: {source: {}}\n",
         "
-error[wrong-value]: `source` must have only one of `dir`, `env` or `values`
+error[wrong-value]: `source` must have only one of `dir`, `env`, `sealed` or `values`
   --> keyring.yaml:6:20
-   = help: Where the keys come from: {values: {}}, {env: {}} or {dir: {path: FOLDER}}. Without it they stand in the chart's values.
+   = help: Where the keys come from: {sealed: {file: FILE}}, {env: {}}, {dir: {path: FOLDER}} or {values: {}}. Without it they stand in the chart's values.
 
-error[wrong-value]: `source` must have one of `dir`, `env` or `values`
+error[wrong-value]: `source` must have one of `dir`, `env`, `sealed` or `values`
   --> keyring.yaml:7:17
-   = help: Where the keys come from: {values: {}}, {env: {}} or {dir: {path: FOLDER}}. Without it they stand in the chart's values.
+   = help: Where the keys come from: {sealed: {file: FILE}}, {env: {}}, {dir: {path: FOLDER}} or {values: {}}. Without it they stand in the chart's values.
 ",
     );
 }

@@ -4,8 +4,12 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use super::{Error, Numbered, Source, fixed, is_almost_a_field};
+use zeroize::Zeroizing;
+
+use super::{Addition, Error, NewFiles, Numbered, Source, Store, almost_a_field};
 use crate::key::KeyText;
+use crate::keyring::Ring;
+use crate::lock;
 use crate::profile::{FieldName, FieldSpec, Slot};
 
 /// A key text longer than this is a mistake.
@@ -23,10 +27,103 @@ impl Source for Dir {
     }
 
     fn fetch(&self, rings: &[&FieldSpec]) -> Result<Vec<Numbered>, Error> {
+        let held = self.held(rings)?;
+        let names = self.names()?;
+        let is_there = |slot, ring: &FieldSpec| ring.field(slot).is_some_and(|field| names.contains(&field));
+        let lacks_active = |ring: &FieldSpec| matches!(ring.name, FieldName::Fixed(_)) && !is_there(Slot::Active, ring);
+        match rings.iter().zip(&held).find(|(ring, keys)| keys.is_empty() || lacks_active(ring)) {
+            Some((ring, _)) => Err(without_keys(ring)),
+            None => Ok(held),
+        }
+    }
+
+    fn store(&self) -> Option<&dyn Store> {
+        Some(self)
+    }
+}
+
+impl Store for Dir {
+    /// A `previous` file without an active one counts as the ring's only key: it must not be written over.
+    fn held(&self, rings: &[&FieldSpec]) -> Result<Vec<Numbered>, Error> {
         let one_generation = Self { path: self.generation() };
         let names = one_generation.names()?;
+        if let Some((odd, ring)) = almost_a_field(rings, names.iter().map(String::as_str)) {
+            return Err(Error::new(
+                format!("file {odd} is almost a field of `{}`", ring.name),
+                "name it exactly like the field, or take it away",
+            ));
+        }
         rings.iter().map(|ring| one_generation.fetch_one(ring, &names)).collect()
     }
+
+    fn folder(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    fn places(&self, spec: &FieldSpec) -> Option<usize> {
+        lock::fields(spec)
+    }
+
+    /// Every key is a file. A fixed ring's old key goes into its `previous` file first, so that it is never lost.
+    fn with(&self, additions: &[Addition<'_>]) -> Result<NewFiles, Error> {
+        if self.generation() != self.path {
+            return Err(Error::new(
+                "is a volume that Kubernetes writes",
+                "add the key where the volume comes from, then run `helm-keyring lock`",
+            ));
+        }
+        let mut files = Vec::new();
+        for (spec, added) in by_ring(additions) {
+            let mut keys = self.held(&[spec])?.pop().unwrap_or_default();
+            let old = slots(spec, &keys);
+            for addition in &added {
+                let next = keys.keys().next_back().map_or(0, |highest| highest + 1);
+                if addition.number != next {
+                    let message =
+                        format!("key {} of `{}` cannot be added: the next is {next}", addition.number, spec.name);
+                    return Err(Error::new(message, "a keyring only grows at its end"));
+                }
+                keys.insert(next, addition.key.duplicate());
+            }
+            let is_new = |field: &str, key: &KeyText| !old.iter().any(|(name, old)| name == field && old.same_as(key));
+            let mut new = slots(spec, &keys);
+            if let FieldName::Fixed(_) = spec.name {
+                new.reverse();
+            }
+            files.extend(new.into_iter().filter(|(field, key)| is_new(field, key)));
+        }
+        Ok(files
+            .into_iter()
+            .map(|(field, key)| (self.path.join(field), Zeroizing::new(key.expose().to_vec())))
+            .collect())
+    }
+}
+
+/// Additions to one ring each, in their order.
+fn by_ring<'a>(additions: &'a [Addition<'a>]) -> Vec<(&'a FieldSpec, Vec<&'a Addition<'a>>)> {
+    let mut rings: Vec<(&FieldSpec, Vec<&Addition<'_>>)> = Vec::new();
+    for addition in additions {
+        match rings.iter_mut().find(|(spec, _)| spec.name == addition.spec.name) {
+            Some((_, added)) => added.push(addition),
+            None => rings.push((addition.spec, vec![addition])),
+        }
+    }
+    rings
+}
+
+/// The fields of a ring and what is in them, as they are delivered.
+fn slots(spec: &FieldSpec, keys: &Numbered) -> Vec<(String, KeyText)> {
+    let keys = keys.iter().map(|(number, key)| (*number, key.duplicate())).collect();
+    let ring = Ring::new(spec, keys);
+    ring.iter().flat_map(Ring::delivered).map(|(field, key)| (field, key.duplicate())).collect()
+}
+
+fn without_keys(ring: &FieldSpec) -> Error {
+    let first = ring.field(Slot::Number(0)).or_else(|| ring.field(Slot::Active)).unwrap_or_default();
+    Error::new(
+        format!("holds no file {first}"),
+        "check the path, and that the store's keys are mounted under the fields' names",
+    )
 }
 
 impl Dir {
@@ -39,7 +136,13 @@ impl Dir {
 
     fn names(&self) -> Result<Vec<String>, Error> {
         let failed = |error: io::Error| {
-            Error::new(format!("cannot be listed ({error})"), "check that the volume is mounted and may be read")
+            let help = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    format!("check the path; a new folder: `mkdir -m 700 {}`", self.path.display())
+                }
+                _ => "check that the volume is mounted and may be read".to_owned(),
+            };
+            Error::new(format!("cannot be listed ({error})"), help)
         };
         let entries = fs::read_dir(&self.path).map_err(failed)?;
         // Kubernetes keeps its own links and folders beside the files, all named `..something`.
@@ -62,22 +165,9 @@ impl Dir {
                     Some(name) => self.read(&name).map(Some),
                     None => Ok(None),
                 };
-                fixed(one(Slot::Previous)?, one(Slot::Active)?)
+                (0..).zip([one(Slot::Previous)?, one(Slot::Active)?].into_iter().flatten()).collect()
             }
         };
-        if let Some(odd) = names.iter().find(|name| is_almost_a_field(ring, name)) {
-            return Err(Error::new(
-                format!("file {odd} is almost a field of `{}`", ring.name),
-                "name it exactly like the field, or take it away",
-            ));
-        }
-        if found.is_empty() {
-            let first = ring.field(Slot::Number(0)).or_else(|| ring.field(Slot::Active)).unwrap_or_default();
-            return Err(Error::new(
-                format!("holds no file {first}"),
-                "check the path, and that the store's keys are mounted under the fields' names",
-            ));
-        }
         Ok(found)
     }
 
@@ -90,7 +180,7 @@ impl Dir {
             return Err(Error::new(format!("{name} is no regular file"), "put the key into a file of this name"));
         }
         let file = fs::File::open(path).map_err(failed)?;
-        let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(128));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(128));
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Error::new(format!("file {name} is larger than 64 KiB"), "it cannot be a key"));

@@ -6,6 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use helm_keyring::key::KeyText;
+use helm_keyring::lock::{Lock, Owner};
+
 /// Four keys of 32 bytes in base64, known to every test.
 pub const KEYS: [&str; 4] = [
     "iLLJ3XHb1IDM8PH4HYyTQfKoTzRpPsFYtrzSPL7n5Vw=",
@@ -96,9 +99,18 @@ pub const HELMS: [&str; 2] = ["helm-3.19.0", "helm-4.3.1"];
 
 /// The real Helm binary that `make test` has fetched.
 pub fn helm_binary(part: &str) -> PathBuf {
+    binary(part, "helm")
+}
+
+/// The real kubectl that `make test` has fetched.
+pub fn kubectl_binary() -> PathBuf {
+    binary("kubectl-1.37.1", "kubectl")
+}
+
+fn binary(part: &str, name: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
-    let binary = cache.join("helm-keyring/parts").join(part).join("helm");
+    let binary = cache.join("helm-keyring/parts").join(part).join(name);
     assert!(binary.exists(), "{} is missing: run `make test`, which fetches it", binary.display());
     binary
 }
@@ -119,6 +131,32 @@ pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::write(path, text).expect("a file");
     }
     folder
+}
+
+/// Writes a `keyring.lock` that locks these keys, exactly as they are: `(KEYRING/ENVIRONMENT, field, number, key)`.
+pub fn lock_all(folder: &Path, profile: &str, lines: &[(&str, &str, u32, &str)]) {
+    let profile = helm_keyring::profile::load(profile, folder).expect("a profile");
+    let mut lock = Lock::new("keyring.lock", *b"a salt for tests");
+    for (owner, field, number, key) in lines {
+        let (keyring, environment) = owner.split_once('/').expect("KEYRING/ENVIRONMENT");
+        let ring = profile.rings().map(|(_, spec)| spec).find(|spec| spec.slot(field).is_some()).expect("a ring");
+        let key = KeyText::from((*key).to_owned());
+        lock.add(Owner { keyring, environment }, ring, *number, &key).expect("locked");
+    }
+    std::fs::write(folder.join("keyring.lock"), lock.to_text()).expect("a lock");
+}
+
+/// As [`lock_all`], for one environment.
+pub fn lock(folder: &Path, owner: &str, profile: &str, keys: &[(&str, u32, &str)]) {
+    let lines: Vec<_> = keys.iter().map(|(field, number, key)| (owner, *field, *number, *key)).collect();
+    lock_all(folder, profile, &lines);
+}
+
+/// As [`lock`], for the numbered keys of the profile `lightrun`, from 0 upward.
+pub fn lock_numbered(folder: &Path, owner: &str, keys: &[&str]) {
+    let keys: Vec<(&str, u32, &str)> =
+        (0..).zip(keys).map(|(number, key)| ("encryption-key-0", number, *key)).collect();
+    lock(folder, owner, "lightrun", &keys);
 }
 
 /// The pieces of a stream between `---` lines.
