@@ -22,6 +22,11 @@ const KEYS: [&str; 3] = [
     "tzX+z57EOrLUIZWOhPjImS+W66Ie56uRgoJrPUwAO30=",
 ];
 
+const CONFIG: &str = "\
+apiVersion: helm-keyring/v1
+keyrings: {lightrun: {profile: lightrun, environments: {bench: {source: {dir: {path: keys}}}}}}
+";
+
 fn main() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
     let (keys, stream, small) = (folder.path().join("keys"), folder.path().join("stream"), folder.path().join("small"));
@@ -29,13 +34,14 @@ fn main() -> io::Result<()> {
     for (n, key) in KEYS.iter().enumerate() {
         fs::write(keys.join(format!("encryption-key-{n}")), key)?;
     }
+    fs::write(folder.path().join("keyring.yaml"), CONFIG)?;
+    let locked = Command::new(TOOL).arg("lock").current_dir(folder.path()).output()?;
+    assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
     write_stream(&stream, STREAM_BYTES)?;
     write_stream(&small, 0)?;
     let render = || {
         let mut command = Command::new(TOOL);
-        command
-            .args(["render", "--profile", "lightrun", "--no-lock", "--source"])
-            .arg(format!("dir={}", keys.display()));
+        command.arg("render").arg("--config").arg(folder.path().join("keyring.yaml"));
         command
     };
     let changed =

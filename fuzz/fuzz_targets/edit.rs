@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use helm_keyring::config::{Emit, Overrides, Selection};
 use helm_keyring::key::KeyText;
+use helm_keyring::lock::Lock;
 use helm_keyring::manifest::split;
 use helm_keyring::profile::{self, FieldName, FieldSpec};
 use helm_keyring::render::{ANNOTATION, Request, Show, is_blank, render};
@@ -66,9 +67,25 @@ static CHARTS: LazyLock<[Chart; 2]> = LazyLock::new(|| {
 fn selections(profile: &str) -> [Selection; 3] {
     [None, Some(Emit::Secret), Some(Emit::None)].map(|emit| {
         let profile = profile::shipped(profile).expect("shipped").expect("valid");
-        Selection::without_config(profile, &Overrides { emit, ..Overrides::default() }).expect("fits")
+        let selection = Selection::without_config(profile, &Overrides { emit, ..Overrides::default() }).expect("fits");
+        Selection { environment: Some("fuzz".to_owned()), ..selection }
     })
 }
+
+/// Every key that the source has.
+static LOCK: LazyLock<Lock> = LazyLock::new(|| {
+    let mut lock = Lock::new("keyring.lock", [0; 16]);
+    for chart in CHARTS.iter() {
+        let selection = &chart.selections[0];
+        let specs: Vec<&FieldSpec> = selection.profile.rings().map(|(_, spec)| spec).collect();
+        for (spec, keys) in specs.iter().zip(Fixed.fetch(&specs).expect("keys")) {
+            for (number, key) in keys {
+                lock.add(selection.owner().expect("an environment"), spec, number, &key).expect("locked");
+            }
+        }
+    }
+    lock
+});
 
 struct Fixed;
 
@@ -108,10 +125,10 @@ fn rendered(stream: &[u8], selection: &Selection) -> Option<Vec<u8>> {
         values: &Known::Unknown { reason: "nothing was said".to_owned() },
         claimed: BTreeSet::new(),
         guarded: &[],
-        no_lock: true,
+        lock: Some(&LOCK),
         allow_no_target: false,
         show: Show::Keys,
-        open: &|_| Some(Box::new(Fixed)),
+        open: &|_, _| Some(Box::new(Fixed)),
     };
     let (output, findings) = match render(stream, &request) {
         Ok(outcome) => (Some(outcome.stream.chunks().collect::<Vec<_>>().concat()), outcome.findings),
@@ -166,6 +183,9 @@ fn mounts_all(deployment: &Json, secret: &Json, chart: &Chart) {
     }
 }
 
+/// Annotations that a render sets.
+const OURS: [&str; 3] = [ANNOTATION, "helm.sh/resource-policy", "argocd.argoproj.io/sync-options"];
+
 /// A piece of a stream, without what may differ between input and output.
 #[derive(Debug, PartialEq)]
 enum View {
@@ -215,7 +235,7 @@ fn without_keyring(value: Json, chart: &Chart, selection: &Selection) -> Json {
         let mut value = without_keyring(value, chart, selection);
         match (name.as_str(), &mut value) {
             ("data" | "stringData", Json::Object(fields)) if is_secret => fields.retain(|field, _| !(chart.is_field)(field)),
-            ("annotations", Json::Object(annotations)) => annotations.retain(|name, _| name != ANNOTATION),
+            ("annotations", Json::Object(annotations)) => annotations.retain(|name, _| !OURS.contains(&name.as_str())),
             ("items", Json::Array(items)) if names_secret => {
                 items.retain(|item| !item["key"].as_str().is_some_and(chart.is_field));
             }
