@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::key::KeyText;
+use crate::keyring::Numbered;
 use crate::manifest::{Cursor, Object};
 use crate::profile::{FieldName, FieldSpec, Slot};
-use crate::source::Numbered;
 
 /// One field of a ring in a Secret.
 pub struct HeldField<'t, 'a> {
@@ -73,5 +73,5 @@ pub fn ring<'h, 't, 'a>(
         return Ok(by_slot.into_iter().filter_map(number).collect());
     }
     let (previous, active) = (by_slot.remove(&Slot::Previous), by_slot.remove(&Slot::Active));
-    Ok(crate::source::fixed(previous, active))
+    Ok(crate::keyring::fixed(previous, active))
 }

@@ -1,10 +1,9 @@
 //! What a key must be like. A new one is refused where an old one, which data is encrypted with, is only warned about.
 
 use crate::key::{self, KeyText, Policy};
-use crate::keyring::{self, Ring};
+use crate::keyring::{self, Numbered, Ring};
 use crate::profile::{FieldSpec, Slot};
 use crate::report::{Exit, Finding, Refusal};
-use crate::source::Numbered;
 
 /// A key on its way into a ring.
 pub struct Candidate {

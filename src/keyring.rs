@@ -21,6 +21,18 @@ pub enum Error {
     },
 }
 
+/// Key texts of one ring by number; a fixed ring's active key has the highest.
+pub type Numbered = BTreeMap<u32, KeyText>;
+
+/// The numbers of a fixed ring: the previous key, if there is one, comes before the active one. Without an
+/// active key there is no ring, whatever came before it.
+pub fn fixed(previous: Option<KeyText>, active: Option<KeyText>) -> Numbered {
+    match active {
+        Some(active) => (0..).zip(previous.into_iter().chain([active])).collect(),
+        None => Numbered::new(),
+    }
+}
+
 /// The keys of one ring, from number 0 upward; the last is active. Cannot be printed.
 pub struct Ring<'p> {
     spec: &'p FieldSpec,

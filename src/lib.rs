@@ -23,7 +23,7 @@
 //! | [`guard`] | an admission policy that keeps the keys in the cluster |
 //! | [`verify`] | which key opens a ciphertext |
 //! | [`keeper`] | the key-holder's tool: lock, rotate, adopt, copy, status |
-//! | [`kubectl`], [`git`] | the user's own programs |
+//! | [`git`] | the user's own git |
 //! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`render`] | stream + keyring → the stream with the keys in it, or a refusal |
@@ -43,7 +43,6 @@ pub mod judge;
 pub mod keeper;
 pub mod key;
 pub mod keyring;
-pub mod kubectl;
 pub mod lock;
 pub mod manifest;
 pub mod profile;

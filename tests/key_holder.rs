@@ -39,6 +39,7 @@ fn from_a_generated_key_to_two_keys_that_the_lock_proves() {
         );
         assert!(adopted.done().stdout.contains("adopted: encryption-key-0"), "{}", adopted.stdout);
         assert!(adopted.stdout.contains("Take secrets.keysEncryption.userEncryptionKey out of the values"));
+        home.run("check -e production --with-source").done();
         home.run("status -e production").done();
         assert_eq!(
             keys_in(&through(&format!("-f {values}")).done().stdout),
@@ -56,6 +57,7 @@ fn from_a_generated_key_to_two_keys_that_the_lock_proves() {
         }
         assert_eq!(rotated.stderr, "");
         assert_eq!(home.lines(), 2);
+        home.run("check -e production --with-source").done();
 
         // The lock proves it: of any other keys nothing is delivered.
         home.write("keys/encryption-key-0", &keys[1]);

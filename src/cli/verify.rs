@@ -10,9 +10,10 @@ use super::which::{ProfileArg, SourceArgs, Which};
 use super::{Done, process};
 use crate::config::{Config, Overrides, Selection};
 use crate::key::KeyText;
+use crate::keyring::Numbered;
 use crate::profile::{self, FieldSpec, Slot};
 use crate::report::{Finding, Refusal, list};
-use crate::source::{self, Numbered};
+use crate::source::{self};
 use crate::verify::{self, Encoding, EncodingError, Layout, Opening};
 
 pub const EXAMPLES: &str = "\

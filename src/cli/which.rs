@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, LOCK, Overrides, Selection, Source as SourceConfig};
-use crate::kubectl::Kubectl;
 use crate::lock::Lock;
 use crate::profile;
 use crate::report::{Finding, Refusal};
 use crate::sealed::{GivenMasterKey, MasterKey};
-use crate::source::{Dir, Env, Live, Sealed, Source};
+use crate::source::{Dir, Env, Kubectl, Live, Sealed, Source};
 
 /// Which keyring in which environment.
 #[derive(clap::Args)]

@@ -5,10 +5,11 @@ use super::lock::ring_named;
 use super::rotate::{cannot_make, unknown_ring};
 use crate::judge::field_name;
 use crate::key::{self, KeyText};
+use crate::keyring::Numbered;
 use crate::lock::{self as locks, Lock};
 use crate::profile::FieldSpec;
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::{self, Addition, NewFiles, Numbered};
+use crate::source::{self, Addition, NewFiles};
 
 /// Planned first keys.
 pub struct FirstKeys {

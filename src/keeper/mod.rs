@@ -31,11 +31,11 @@ pub use transfer::Transfer;
 
 use crate::config::Selection;
 use crate::judge::{Candidate, Judge};
-use crate::keyring::Ring;
+use crate::keyring::{Numbered, Ring};
 use crate::lock::{self as locks, Checked, Held, Lock, Owner, Standing};
 use crate::profile::FieldSpec;
 use crate::report::{Finding, Refusal};
-use crate::source::{self, Numbered, Source, Store};
+use crate::source::{self, Source, Store};
 
 /// One keyring in one environment, and the source that its keys come from.
 pub struct Keeper<'k> {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Content, Disk, Exclusive};
+use crate::keyring::Numbered;
 use crate::lock::{self as locks, Held, Lock, Owner, Standing};
 use crate::profile::FieldSpec;
 use crate::report::{Exit, Finding, Refusal};
-use crate::source::{NewFiles, Numbered, Store};
+use crate::source::{NewFiles, Store};
 
 /// New files of a store and a new lock, not written yet.
 pub struct Plan<'p> {

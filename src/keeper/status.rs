@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::{Keeper, RingState};
 use crate::judge::field_name;
 use crate::key::{self, KeyText};
+use crate::keyring::Numbered;
 use crate::lock::{self as locks, Held, Line, Lock};
 use crate::profile::{FieldName, FieldSpec, Slot};
 use crate::report::{Finding, Refusal, list};
-use crate::source::{self, Numbered, Source};
+use crate::source::{self, Source};
 
 /// All rings of one keyring in one environment.
 #[derive(Serialize)]

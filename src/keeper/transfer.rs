@@ -4,10 +4,11 @@ use super::plan::{Parts, planned};
 use super::{Keeper, Plan, candidate};
 use crate::judge::{Candidate, Judge, field_name};
 use crate::key::KeyText;
+use crate::keyring::Numbered;
 use crate::lock::{self as locks, Checked, Held, Lock, Standing};
 use crate::profile::{FieldName, FieldSpec};
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::{self, Addition, Numbered, Source, Store};
+use crate::source::{self, Addition, Source, Store};
 
 const BY_HAND: &str =
     "put the keys there yourself, exactly as they are, then run `helm-keyring lock`; never make new ones";

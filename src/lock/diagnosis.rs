@@ -6,8 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::form::Print;
-use super::verify::forget_command;
-use super::{Entry, Line, Lock, Owner, difference, field_of, fields};
+use super::{Entry, Line, Lock, Owner, difference, field_of, fields, forget_command};
 use crate::key::{FingerprintError, Form, KeyText};
 use crate::profile::{FieldName, FieldSpec, Slot};
 use crate::report::{Exit, Finding, list};

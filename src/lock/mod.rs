@@ -33,7 +33,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 pub use text::SCHEMA;
-pub use verify::{Checked, Held, Standing, Verified, forget_command, nothing_locked, strangers, verify};
+pub use verify::{Checked, Held, Standing, Verified, nothing_locked, strangers, verify};
 
 use crate::key::{self, FingerprintError, KeyText, SALT_LEN, Spelling};
 use crate::profile::{FieldName, FieldSpec, Profile, Slot};
@@ -368,6 +368,12 @@ pub fn fields(spec: &FieldSpec) -> Option<usize> {
 /// Whether a line about `field` is about this ring.
 fn claims(spec: &FieldSpec, field: &str) -> bool {
     matches!(spec.slot(field), Some(Slot::Number(_) | Slot::Active))
+}
+
+/// `helm-keyring lock -e production --forget encryption-key-0` in backquotes.
+pub fn forget_command(owner: Owner<'_>, fields: &[&str]) -> String {
+    let flags: String = fields.iter().map(|field| format!(" --forget {field}")).collect();
+    format!("`helm-keyring lock -e {} --keyring {}{flags}`", owner.environment, owner.keyring)
 }
 
 fn locked_otherwise(entry: &Entry, new: &Line) -> Finding {

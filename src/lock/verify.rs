@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::diagnosis::{self, Comparison, Fault, HeldKey};
 use super::form::Print;
-use super::{Entry, Lock, Owner, claims, field_of, fields, no_fingerprint, quoted};
+use super::{Entry, Lock, Owner, claims, field_of, fields, forget_command, no_fingerprint, quoted};
 use crate::key::{FingerprintError, KeyText};
 use crate::profile::{FieldName, FieldSpec, Profile, Slot};
 use crate::report::{Exit, Finding, Place, Refusal, list};
@@ -105,12 +105,6 @@ pub fn strangers(lock: &Lock, owner: Owner<'_>, profile: &Profile) -> Vec<Findin
         .help(format!("only if no data needs the key any more: {}", forget_command(owner, &[&entry.line.field])))
     };
     lost.map(finding).collect()
-}
-
-/// `helm-keyring lock -e production --forget encryption-key-0` in backquotes.
-pub fn forget_command(owner: Owner<'_>, fields: &[&str]) -> String {
-    let flags: String = fields.iter().map(|field| format!(" --forget {field}")).collect();
-    format!("`helm-keyring lock -e {} --keyring {}{flags}`", owner.environment, owner.keyring)
 }
 
 const VOUCHES: &str = "without a lock nothing tells whether these keys are the ones that data was encrypted with";

@@ -7,11 +7,11 @@ use crate::config::{Mode, Selection, Source as SourceConfig};
 use crate::held::{self, HeldField, fields};
 use crate::judge::{Candidate, Judge, unresolved};
 use crate::key::{self, KeyText, Policy};
-use crate::keyring::Ring;
+use crate::keyring::{Numbered, Ring};
 use crate::lock::{self, Checked, Held, Lock, Owner, Standing};
 use crate::profile::{FieldSpec, Slot};
 use crate::report::{Exit, Finding, Place, Refusal, list, nearest};
-use crate::source::{self, Numbered, Source};
+use crate::source::{self, Source};
 
 /// What the decision is made from.
 pub struct Question<'q, 'a> {

@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::{Overrides, Source as SourceConfig};
 use crate::key::KeyText;
+use crate::keyring::Numbered;
 use crate::profile::{FieldSpec, shipped};
-use crate::source::{Error, Numbered};
+use crate::source::Error;
 
 const SMALL: &str = include_str!("../../testdata/streams/lightrun-small.yaml");
 const KEYS: [&str; 2] =

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Numbered, Source, fixed, is_almost_a_field};
+use super::{Error, Source, is_almost_a_field};
 use crate::key::KeyText;
+use crate::keyring::{Numbered, fixed};
 use crate::profile::{FieldName, FieldSpec, Slot};
 
 /// Reads variables. A field's variable is the configured one, else the profile's, else the field's name in

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Numbered, Source, almost_a_field};
+use super::{Error, Kubectl, Numbered, Source, almost_a_field};
 use crate::held;
-use crate::kubectl::Kubectl;
 use crate::manifest::{Cursor, Object, split};
 use crate::profile::FieldSpec;
 use crate::report::list;

@@ -2,25 +2,24 @@
 
 mod dir;
 mod env;
+mod kubectl;
 mod live;
 mod sealed;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
 pub use dir::Dir;
 pub use env::Env;
+pub use kubectl::Kubectl;
 pub use live::Live;
 pub use sealed::Sealed;
 
 use crate::key::KeyText;
+use crate::keyring::Numbered;
 use crate::profile::{FieldName, FieldSpec};
 use crate::report::{Exit, Finding, Refusal};
-
-/// Key texts of one ring by number; a fixed ring's active key has the highest.
-pub type Numbered = BTreeMap<u32, KeyText>;
 
 /// Files and their whole new contents, which may hold keys.
 pub type NewFiles = Vec<(PathBuf, Zeroizing<Vec<u8>>)>;
@@ -108,15 +107,6 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }
-    }
-}
-
-/// The numbers of a fixed ring: the previous key, if there is one, comes before the active one. Without an
-/// active key there is no ring, whatever came before it.
-pub(crate) fn fixed(previous: Option<KeyText>, active: Option<KeyText>) -> Numbered {
-    match active {
-        Some(active) => (0..).zip(previous.into_iter().chain([active])).collect(),
-        None => Numbered::new(),
     }
 }
 

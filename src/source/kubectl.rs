@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::source::Error;
+use super::Error;
 
 /// What is set of the environment: what kubectl and the plugins behind its contexts log in with.
 const VARIABLES: [&str; 8] = ["HOME", "PATH", "USER", "TMPDIR", "KUBECONFIG", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
