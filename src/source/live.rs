@@ -5,7 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Kubectl, Numbered, Source, almost_a_field};
+use super::{Error, Kubectl, Numbered, Source, refuse_almost_a_field};
 use crate::held;
 use crate::manifest::{Cursor, Object, split};
 use crate::profile::FieldSpec;
@@ -91,13 +91,7 @@ fn add(secret: &Object<'_, '_>, spec: &FieldSpec, found: &mut Numbered) -> Resul
 fn refuse_almost(secret: &Object<'_, '_>, rings: &[&FieldSpec]) -> Result<(), Error> {
     let maps = ["data", "stringData"].into_iter().filter_map(|place| secret.root.get(place));
     let names: Vec<&str> = maps.flat_map(|map| map.values_with_merged()).map(|(name, _)| name).collect();
-    match almost_a_field(rings, names.into_iter()) {
-        Some((odd, ring)) => Err(Error::new(
-            format!("`{odd}` is almost a field of `{}`", ring.name),
-            "find out whether it is a key; take it out of the text if it is none",
-        )),
-        None => Ok(()),
-    }
+    refuse_almost_a_field(rings, names.into_iter())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::key::KeyText;
 use crate::keyring::Numbered;
 use crate::profile::{FieldName, FieldSpec};
 use crate::report::{Exit, Finding, Refusal};
+use crate::schema::shown;
 
 /// Files and their whole new contents, which may hold keys.
 pub type NewFiles = Vec<(PathBuf, Zeroizing<Vec<u8>>)>;
@@ -110,16 +111,21 @@ impl Error {
     }
 }
 
-/// A name that was meant for a numbered field of one of the rings, and is none of any.
-fn almost_a_field<'n, 'r>(
-    rings: &[&'r FieldSpec],
-    mut names: impl Iterator<Item = &'n str>,
-) -> Option<(&'n str, &'r FieldSpec)> {
-    names.find_map(|name| {
+/// Refuses a name that was meant for a numbered field of one of the rings, and is none of any: its key would get lost.
+fn refuse_almost_a_field<'n>(rings: &[&FieldSpec], mut names: impl Iterator<Item = &'n str>) -> Result<(), Error> {
+    let almost = names.find_map(|name| {
         let is_a_field = rings.iter().any(|ring| ring.slot(name).is_some());
         let meant = rings.iter().find(|ring| !is_a_field && is_almost_a_field(ring, name))?;
         Some((name, *meant))
-    })
+    });
+    match almost {
+        Some((name, ring)) => Err(Error::new(
+            // A name may hold a key that slipped into it.
+            format!("{} is almost a field of `{}`", shown(name).unwrap_or_else(|| "a name".to_owned()), ring.name),
+            "name it exactly like the field, or take it away if it is no key",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether a name was meant for a numbered field and is not one: `encryption-key-01`, `Encryption-Key-1`,
