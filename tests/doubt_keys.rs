@@ -1,8 +1,8 @@
 //! What must not slip through the key-holder's commands: each was found by trying to lose or show a key.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
-#[path = "common/api.rs"]
-mod api;
+#[path = "common/cluster.rs"]
+mod cluster;
 mod common;
 #[path = "common/home.rs"]
 mod home;
@@ -10,9 +10,9 @@ mod home;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use api::Api;
+use cluster::Cluster;
 use common::{KEYS, kubectl_binary, lock_all};
-use home::{CONFIG, Home, PAIR, STREAM, secret};
+use home::{CONFIG, Home, PAIR, STREAM, put, secret};
 
 /// A folder with the fixed ring `storage-key`, which has a `previous` field, and files in it.
 fn pair(files: &[(&str, &str)]) -> Home {
@@ -361,10 +361,11 @@ fn a_key_that_stands_twice_in_a_ring_is_not_locked() {
 fn what_runs_is_compared_by_field_and_by_spelling() {
     let mut home = Home::with(CONFIG, &[("staging/encryption-key-0", KEYS[0]), ("staging/encryption-key-1", KEYS[1])]);
     home.run("lock -e staging").done();
-    let api = Api::with("default/lr", &[]);
+    let api = Cluster::start();
+    put(&api, "default/lr", &[]);
     home.write("kubeconfig", &api.kubeconfig());
     home.variables =
-        api::variables(home.path(), &kubectl_binary()).map(|(name, text)| (name.to_owned(), text)).to_vec();
+        cluster::variables(home.path(), &kubectl_binary()).map(|(name, text)| (name.to_owned(), text)).to_vec();
     let hex = "88b2c9dd71dbd480ccf0f1f81d8c9341f2a84f34693ec158b6bcd23cbee7e55c";
     for (live, code) in [
         (vec![("encryption-key-0", KEYS[0]), ("encryption-key-1", KEYS[1])], 0),
@@ -373,7 +374,7 @@ fn what_runs_is_compared_by_field_and_by_spelling() {
         (vec![("encryption-key-0", KEYS[1]), ("encryption-key-1", KEYS[0])], 1),
         (vec![("encryption-key-0", KEYS[0]), ("encryption-key-1", KEYS[1]), ("encryption-key-2", KEYS[2])], 1),
     ] {
-        api.set("default/lr", &live);
+        put(&api, "default/lr", &live);
         let run = home.run("status -e staging --live --secret lr");
         assert_eq!(run.code, code, "{live:?}: {}", run.stderr);
     }

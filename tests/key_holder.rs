@@ -1,19 +1,19 @@
 //! The key-holder's commands, as a user types them: sealed, lock, rotate, adopt, copy, status, keygen.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
-#[path = "common/api.rs"]
-mod api;
+#[path = "common/cluster.rs"]
+mod cluster;
 mod common;
 #[path = "common/home.rs"]
 mod home;
 
 use std::fs;
 
-use api::Api;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cluster::Cluster;
 use common::{HELMS, KEYS, chart, ci, helm_template, json, kubectl_binary, object};
-use home::{CONFIG, Home, PAIR, STREAM, keys_in, secret};
+use home::{CONFIG, Home, PAIR, STREAM, keys_in, put, secret};
 
 // --- the whole way ---
 
@@ -413,10 +413,11 @@ fn adopt_never_writes_over_a_key_and_never_leaves_one_out() {
 #[test]
 fn adopt_and_status_read_the_running_secret_through_kubectl() {
     let mut home = Home::new();
-    let api = Api::with("obs/lr-backend", &[("encryption-key-0", KEYS[0]), ("LICENSE_SIGNATURE", "x")]);
+    let api = Cluster::start();
+    put(&api, "obs/lr-backend", &[("encryption-key-0", KEYS[0]), ("LICENSE_SIGNATURE", "x")]);
     home.write("kubeconfig", &api.kubeconfig());
     home.variables =
-        api::variables(home.path(), &kubectl_binary()).map(|(name, text)| (name.to_owned(), text)).to_vec();
+        cluster::variables(home.path(), &kubectl_binary()).map(|(name, text)| (name.to_owned(), text)).to_vec();
     home.run("sealed init -e production --deploy-key-file deploy.key").done();
     home.run("adopt -e production").refused(2, "no-secret-name");
     let missing = home.run("adopt -e production --secret lr-backnd");
@@ -432,13 +433,13 @@ fn adopt_and_status_read_the_running_secret_through_kubectl() {
     let stream = STREAM.replace("@KEY@", "made-up-by-the-chart");
     let both = home.delivered();
     home.run_on("render -e production --source live", &stream).refused(4, "lock-mismatch");
-    api.set("obs/lr-backend", &[("encryption-key-0", &both[0]), ("encryption-key-1", &both[1])]);
+    put(&api, "obs/lr-backend", &[("encryption-key-0", &both[0]), ("encryption-key-1", &both[1])]);
     assert_eq!(keys_in(&home.run_on("render -e production --source live", &stream).done().stdout), both);
     home.variables.push(("HELM_KEYRING_SOURCE".to_owned(), "live".to_owned()));
     home.run_on("render -e production", &stream).refused(2, "live-by-habit");
     home.variables.pop();
 
-    api.set("obs/lr-backend", &[("encryption-key-0", KEYS[1])]);
+    put(&api, "obs/lr-backend", &[("encryption-key-0", KEYS[1])]);
     let other = home.run("status -e production --live --secret lr-backend");
     assert_eq!(other.code, 1, "{}", other.stderr);
     assert!(other.stderr.contains("error[live-differs]"), "{}", other.stderr);

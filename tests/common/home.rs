@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::cluster::Cluster;
 use crate::common::{Run, folder, json, keyring, object};
 
 /// One application in four environments, each with another source.
@@ -117,3 +118,14 @@ secrets:
       - name: cookie-key
         policy: {minCharacters: 32}
 ";
+
+/// Puts a Secret, `NAMESPACE/NAME`, into a cluster.
+pub fn put(cluster: &Cluster, secret: &str, data: &[(&str, &str)]) {
+    let (namespace, name) = secret.split_once('/').expect("NAMESPACE/NAME");
+    let data: serde_json::Map<String, serde_json::Value> =
+        data.iter().map(|(field, key)| ((*field).to_owned(), STANDARD.encode(key).into())).collect();
+    cluster.put(serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": namespace}, "data": data
+    }));
+}
