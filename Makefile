@@ -3,17 +3,17 @@ SHELL := bash
 # A recipe is one bash script: it stops at the first command that fails.
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt bench fuzz
+.PHONY: help demo test fmt bench fuzz package
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## build, then show the tool with a real Helm: $HELM, the one on PATH, or a fetched one
 	cargo build --release --locked
 	helm=$${HELM:-$$(command -v helm || python3 tools/fetch.py helm-3.19.0 | cut -d' ' -f2-)}
 	HELM=$$helm bash demo/run.sh
 
-test: ## everything CI checks, in its order; fetches two Helms and kubectl the first time
+test: ## everything CI checks, in its order; fetches five Helms and kubectl the first time
 	@times=
 	step() {
 		local name=$$1 start=$$SECONDS; shift
@@ -21,13 +21,17 @@ test: ## everything CI checks, in its order; fetches two Helms and kubectl the f
 		"$$@"
 		times+=" $$name $$((SECONDS - start))s"
 	}
-	step fetch python3 tools/fetch.py helm-3.19.0 helm-4.3.1 kubectl-1.37.1
+	step fetch python3 tools/fetch.py helm-3.17.3 helm-3.18.0 helm-3.19.0 helm-4.1.4 helm-4.3.1 kubectl-1.37.1
 	step fmt cargo fmt --check
 	step clippy cargo clippy --locked --all-targets -- -D warnings
 	step doc env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 	step test cargo test --locked
 	step tools python3 -B tools/test_fetch.py -q
 	echo "== all passed:$$times"
+
+package: ## build, then write the packaged Helm plugins into dist/
+	cargo build --release --locked
+	python3 tools/package.py target/release/helm-keyring
 
 fmt: ## format the code
 	cargo fmt

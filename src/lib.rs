@@ -23,6 +23,7 @@
 //! | [`guard`] | an admission policy that keeps the keys in the cluster |
 //! | [`verify`] | which key opens a ciphertext |
 //! | [`keeper`] | the key-holder's tool: lock, rotate, adopt, copy, status |
+//! | [`helm`] | Helm's command line, its plugins, and what it shows of a post-renderer |
 //! | [`git`] | the user's own git |
 //! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
@@ -38,6 +39,7 @@ pub mod files;
 pub mod git;
 pub mod guard;
 pub mod held;
+pub mod helm;
 pub mod init;
 pub mod judge;
 pub mod keeper;

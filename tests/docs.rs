@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use common::root;
 
-const MESSAGES: [&str; 5] =
-    ["docs/render.md", "docs/configuration.md", "docs/keys.md", "docs/guard.md", "docs/verify.md"];
+const MESSAGES: [&str; 6] =
+    ["docs/render.md", "docs/configuration.md", "docs/keys.md", "docs/guard.md", "docs/verify.md", "docs/helm.md"];
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -48,7 +48,7 @@ fn ids() -> BTreeSet<String> {
         let code = text.split("#[cfg(test)]\nmod tests {").next().expect("code");
         for call in constructors.iter().flat_map(|constructor| code.split(constructor.as_str()).skip(1)) {
             let id = call.split('"').nth(1).expect("an id");
-            let is_id = id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            let is_id = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             assert!(is_id, "{}: `{id}` is no id; write it as the first text of the call", file.display());
             found.insert(id.to_owned());
         }

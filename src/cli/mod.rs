@@ -4,11 +4,13 @@ mod adopt;
 mod check;
 mod copy;
 mod guard;
+mod helm;
 mod init;
 mod kept;
 mod keygen;
 mod lock;
 mod process;
+mod relay;
 mod render;
 mod rotate;
 mod sealed;
@@ -78,6 +80,12 @@ enum Command {
     /// Prints an admission policy that keeps the keys in the cluster
     #[command(after_help = guard::EXAMPLES)]
     Guard(guard::Args),
+    /// Runs helm with the keyring behind it: install, upgrade, template; or writes the plugin for Helm 4
+    #[command(disable_help_flag = true)]
+    Helm(helm::Args),
+    /// Hands a stream to the helm-keyring that started helm
+    #[command(hide = true)]
+    Relay,
     /// Prints a completion script for a shell
     Completions {
         /// The shell
@@ -90,19 +98,30 @@ pub fn main() -> ExitCode {
     process::harden();
     let done = match Cli::try_parse() {
         Ok(cli) => run(cli.command),
-        Err(error) => usage::explained(&error),
+        Err(error) => render::told_to_helm4(usage::explained(&error)),
     };
     match done {
         Ok(findings) => {
             say(&findings);
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            let refusal = error.downcast().unwrap_or_else(|error| io_failed(&error));
-            say(&refusal.0);
-            ExitCode::from(refusal.exit() as u8)
-        }
+        Err(error) => match error.downcast::<helm::Ended>() {
+            Ok(ended) => {
+                say(&ended.findings);
+                ExitCode::from(ended.code)
+            }
+            Err(error) => {
+                let refusal = refusal(error);
+                say(&refusal.0);
+                ExitCode::from(refusal.exit() as u8)
+            }
+        },
     }
+}
+
+/// What ended a run, as findings.
+fn refusal(error: anyhow::Error) -> Refusal {
+    error.downcast().unwrap_or_else(|error| io_failed(&error))
 }
 
 fn run(command: Command) -> Done {
@@ -119,6 +138,8 @@ fn run(command: Command) -> Done {
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Guard(args) => guard::run(&args),
+        Command::Helm(args) => helm::run(&args),
+        Command::Relay => relay::run(),
         Command::Completions { shell } => completions(shell),
     }
 }

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use super::which::{ClusterArgs, LockArg, ProfileArg, SourceArgs, Which};
 use super::{Done, process};
 use crate::config::{Config, Emit, Mode, Overrides, Selection, Source as SourceConfig};
+use crate::helm;
 use crate::lock::Lock;
 use crate::profile::{self, Profile};
-use crate::render::{self, Request, Show};
+use crate::render::{self, Outcome, Request, Show};
 use crate::report::{Exit, Finding, Refusal, list};
 use crate::source::Source;
 use crate::values::{self, Known, Set, SetKind};
+use clap::Parser as _;
 use zeroize::Zeroizing;
 
 pub const EXAMPLES: &str = "\
@@ -61,8 +63,19 @@ pub struct Args {
     /// Print keys to a terminal too
     #[arg(long)]
     show_keys: bool,
+    /// Print a refusal as a document that Helm 4 shows to the user, and end with 0: for its plugin alone
+    #[arg(long, hide = true)]
+    helm4: bool,
     #[command(flatten)]
     values: ValuesArgs,
+}
+
+/// The flags of `render` alone, for a command that renders on behalf of Helm.
+#[derive(clap::Parser)]
+#[command(no_binary_name = true)]
+struct Flags {
+    #[command(flatten)]
+    args: Args,
 }
 
 /// The values that Helm got; only needed to judge them.
@@ -130,8 +143,11 @@ impl Args {
     }
 }
 
+/// What a release was given before: a name for messages, and YAML.
+pub type Before = (String, Zeroizing<String>);
+
 impl ValuesArgs {
-    fn read(&self) -> Result<Known, Refusal> {
+    fn read(&self, before: Option<Before>) -> Result<Known, Refusal> {
         let kinds = [
             (SetKind::Typed, &self.set),
             (SetKind::String, &self.set_string),
@@ -143,10 +159,10 @@ impl ValuesArgs {
             .into_iter()
             .flat_map(|(kind, texts)| texts.iter().map(move |text| Set { kind, text: Zeroizing::new(text.clone()) }))
             .collect();
-        if self.chart.is_none() && self.values.is_empty() && set.is_empty() {
+        if self.chart.is_none() && self.values.is_empty() && set.is_empty() && before.is_none() {
             return Ok(Known::Unknown { reason: "no values were given".to_owned() });
         }
-        let request = values::Request { chart: self.chart.clone(), files: self.values.clone(), set };
+        let request = values::Request { chart: self.chart.clone(), before, files: self.values.clone(), set };
         values::read(&request).map_err(|error| values_failed(&error))
     }
 }
@@ -162,49 +178,118 @@ pub fn run(args: &Args) -> Done {
         let finding = Finding::usage("no-input", "stdin is a terminal");
         return Err(Refusal::from(finding.help("pipe into it: helm template … | helm-keyring render")).into());
     };
-    if render::is_blank(&stream) {
-        return blank(args, &stream);
+    match args.print_rendered(&stream) {
+        Err(error) if args.helm4 && helm::listens(&stream) => in_helm4(error),
+        done => done,
     }
-    args.refuse_live_by_habit()?;
-    let overrides = args.overrides();
-    let mut findings = Vec::new();
-    let Chosen { selections, claimed, guarded, lock } = args.choose(&stream, &overrides, &mut findings)?;
-    let variable = |name: &str| std::env::var(name).ok();
-    selections.iter().try_for_each(|selection| selection.check_mode(lock.as_ref(), &variable))?;
-    let known = args.values.read()?;
-    let hidden = process::stdout_is_terminal() && !args.show_keys;
-    let request = Request {
-        selections: &selections,
-        values: &known,
-        claimed,
-        guarded: &guarded,
-        lock: lock.as_ref(),
-        allow_no_target: args.allow_no_target,
-        show: if hidden { Show::Placeholders } else { Show::Keys },
-        open: &|selection, secret| args.open(selection, secret),
+}
+
+/// A wrong flag of Helm 4's post-renderer is told as it shows messages, too: it was read before the flags were known.
+pub fn told_to_helm4(done: Done) -> Done {
+    let error = match done {
+        Err(error) if std::env::args().any(|word| word == "--helm4") => error,
+        done => return done,
     };
-    let outcome = render::render(&stream, &request)?;
-    findings.extend(outcome.findings);
-    if hidden && !outcome.stream.is_unchanged() {
-        findings.push(
-            Finding::note("hidden-keys", "stdout is a terminal: keys are shown as placeholders")
-                .help("`--show-keys` prints them"),
-        );
+    match process::stdin()?.filter(|stream| helm::listens(stream)) {
+        Some(_) => in_helm4(error),
+        None => Err(error),
     }
-    process::print(outcome.stream.chunks())?;
+}
+
+fn in_helm4(error: anyhow::Error) -> Done {
+    let Refusal(findings) = super::refusal(error);
+    process::print([helm::message(&findings).as_bytes()])?;
     Ok(findings)
 }
 
-fn blank(args: &Args, stream: &[u8]) -> Done {
-    if !args.allow_empty {
-        let finding = Finding::refused("empty-input", "there is no document on stdin")
+impl Args {
+    /// The flags as words, and `HELM_KEYRING_*`.
+    pub fn of(words: &[String]) -> Result<Self, clap::Error> {
+        Flags::try_parse_from(words).map(|flags| flags.args)
+    }
+
+    /// The values that the flags name.
+    pub fn known(&self, before: Option<Before>) -> Result<Known, Refusal> {
+        self.values.read(before)
+    }
+
+    /// Judges the values before there is a stream.
+    pub fn preflight(&self, known: &Known) -> Result<(), Refusal> {
+        let overrides = self.overrides();
+        let selections = match (Config::find(Path::new(""), &overrides)?, &overrides.profile) {
+            (Some(config), _) => config.select(&overrides)?,
+            (None, Some(reference)) => {
+                vec![Selection::without_config(profile::load(reference, Path::new(""))?, &overrides)?]
+            }
+            (None, None) => {
+                let shipped = profile::shipped_names().filter_map(profile::shipped);
+                let selection = |profile: Result<Profile, Refusal>| Selection::without_config(profile?, &overrides);
+                shipped.map(selection).collect::<Result<_, _>>()?
+            }
+        };
+        render::preflight(&selections, known)
+    }
+
+    /// Keys in the hooks of a stream, which Helm 3 shows to nobody.
+    pub fn refuse_hooks(&self, stream: &[u8]) -> Result<(), Refusal> {
+        let chosen = self.choose(stream, &self.overrides(), true, &mut Vec::new())?;
+        chosen.selections.iter().try_for_each(|selection| render::refuse_hooks(stream, selection))
+    }
+
+    /// The stream with the keys in it.
+    pub fn rendered<'s>(&self, stream: &'s [u8], known: &Known, show: Show) -> Result<Outcome<'s>, Refusal> {
+        self.refuse_live_by_habit()?;
+        let overrides = self.overrides();
+        let mut findings = Vec::new();
+        let Chosen { selections, claimed, guarded, lock } =
+            self.choose(stream, &overrides, self.allow_no_target, &mut findings)?;
+        let variable = |name: &str| std::env::var(name).ok();
+        selections.iter().try_for_each(|selection| selection.check_mode(lock.as_ref(), &variable))?;
+        let request = Request {
+            selections: &selections,
+            values: known,
+            claimed,
+            guarded: &guarded,
+            lock: lock.as_ref(),
+            allow_no_target: self.allow_no_target,
+            show,
+            open: &|selection, secret| self.open(selection, secret),
+        };
+        let Outcome { stream, findings: found } = render::render(stream, &request)?;
+        findings.extend(found);
+        Ok(Outcome { stream, findings })
+    }
+
+    /// What is printed for a stream without documents.
+    pub fn blank<'s>(&self, stream: &'s [u8]) -> Result<&'s [u8], Refusal> {
+        if self.allow_empty {
+            return Ok(if stream.trim_ascii().is_empty() { NOTHING } else { stream });
+        }
+        Err(Finding::refused("empty-input", "there is no document on stdin")
             .found("an empty result would make Argo CD prune, and Helm 3 delete, everything")
             .help("look at helm's own message: it printed nothing")
-            .help("pass `--allow-empty` if the chart may render nothing");
-        return Err(Refusal::from(finding).into());
+            .help("pass `--allow-empty` if the chart may render nothing")
+            .into())
     }
-    process::print([if stream.trim_ascii().is_empty() { NOTHING } else { stream }])?;
-    Ok(Vec::new())
+
+    fn print_rendered(&self, stream: &[u8]) -> Done {
+        if render::is_blank(stream) {
+            process::print([self.blank(stream)?])?;
+            return Ok(Vec::new());
+        }
+        let known = self.known(None)?;
+        let hidden = process::stdout_is_terminal() && !self.show_keys;
+        let show = if hidden { Show::Placeholders } else { Show::Keys };
+        let Outcome { stream, mut findings } = self.rendered(stream, &known, show)?;
+        if hidden && !stream.is_unchanged() {
+            findings.push(
+                Finding::note("hidden-keys", "stdout is a terminal: keys are shown as placeholders")
+                    .help("`--show-keys` prints them"),
+            );
+        }
+        process::print(stream.chunks())?;
+        Ok(findings)
+    }
 }
 
 /// The keyrings of a run, and what it must know of the others.
@@ -261,12 +346,18 @@ impl Args {
     }
 
     /// From the configuration file; without one, the one profile that the stream has a place for.
-    fn choose(&self, stream: &[u8], overrides: &Overrides, findings: &mut Vec<Finding>) -> Result<Chosen, Refusal> {
+    fn choose(
+        &self,
+        stream: &[u8],
+        overrides: &Overrides,
+        allow_no_target: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Chosen, Refusal> {
         // An empty path is the working directory, and messages name files as seen from there.
         let here = Path::new("");
         match Config::find(here, overrides)? {
             Some(config) => self.configured(&config, overrides),
-            None => without_config(stream, overrides, self.allow_no_target, findings),
+            None => without_config(stream, overrides, allow_no_target, findings),
         }
     }
 }

@@ -107,6 +107,26 @@ impl Question<'_, '_> {
         Ok(key::unresolved(&key).map(|reference| unresolved(&ring.name.to_string(), &reference.to_string()).at(place)))
     }
 
+    /// All that the values alone tell against a ring.
+    pub fn wrong_in_values(&self, ring: &FieldSpec) -> Result<Vec<Finding>, Refusal> {
+        let mut refused: Vec<Finding> = self.refuse_rotation(ring).into_iter().collect();
+        refused.extend(self.refuse_reference(ring)?);
+        if !refused.is_empty() || !self.is_gitops() || self.selection.has_external_source() || ring.values.is_none() {
+            return Ok(refused);
+        }
+        match self.user.key(ring)? {
+            // Spelled out, so it is this chart.
+            UserKey::Empty { place: Some(place) } => refused.push(auto_generated(ring).at(place)),
+            UserKey::Given { key, place } => {
+                let judge = Judge { from: "the values", gitops: true, trims: false };
+                let judged = judge.key(ring, &first_field(ring), key, true, &mut Vec::new());
+                refused.extend(judged.err().map(|finding| finding.at(place)));
+            }
+            UserKey::Empty { place: None } | UserKey::Unknown { .. } => {}
+        }
+        Ok(refused)
+    }
+
     // --- the three ways to a ring ---
 
     /// An external source: all its keys are delivered.

@@ -14,12 +14,26 @@ const NO_PRUNE: &str = "Prune=false";
 /// # Errors
 /// A layout that cannot be edited.
 pub fn mark<'t, 'a>(patch: &mut Patch<'t, 'a>, secret: &Object<'t, 'a>) -> Result<(), EditError> {
+    annotate(patch, secret, true, None)
+}
+
+/// Marks a Secret if it is to be kept, and gives it one more annotation.
+///
+/// # Errors
+/// A layout that cannot be edited.
+pub fn annotate<'t, 'a>(
+    patch: &mut Patch<'t, 'a>,
+    secret: &Object<'t, 'a>,
+    keep: bool,
+    more: Option<(&str, String)>,
+) -> Result<(), EditError> {
     let present = |name: &str| secret.root.at(&["metadata", "annotations", name]);
     let mut new = Vec::new();
-    if present(HELM.0).is_none() {
+    if keep && present(HELM.0).is_none() {
         new.push((HELM.0.to_owned(), New::text(HELM.1)));
     }
     match present(ARGOCD) {
+        _ if !keep => {}
         None => new.push((ARGOCD.to_owned(), New::text(NO_PRUNE))),
         Some(options) => {
             let text = options.text().unwrap_or_default();
@@ -30,6 +44,7 @@ pub fn mark<'t, 'a>(patch: &mut Patch<'t, 'a>, secret: &Object<'t, 'a>) -> Resul
             }
         }
     }
+    new.extend(more.map(|(name, value)| (name.to_owned(), New::text(value))));
     if new.is_empty() {
         return Ok(());
     }

@@ -7,6 +7,7 @@
 mod consumers;
 mod decide;
 mod keep;
+mod preflight;
 mod secret;
 mod stream;
 mod survey;
@@ -18,8 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 pub use consumers::ANNOTATION;
+pub use preflight::preflight;
 pub use secret::Show;
-pub use stream::{Rewritten, STDIN, is_blank};
+pub use stream::{Rewritten, STDIN, is_blank, is_from_helm4};
 pub use survey::markers;
 
 use crate::config::{Emit, Instance, Mode, Selection};
@@ -27,7 +29,7 @@ use crate::held;
 use crate::keyring::Ring;
 use crate::lock::{self, Lock};
 use crate::manifest::{EditError, Patch};
-use crate::profile::{Consumer, Profile};
+use crate::profile::{Consumer, Profile, SecretSpec};
 use crate::report::{Exit, Finding, Refusal, list};
 use crate::source::Source;
 use crate::values::Known;
@@ -153,6 +155,32 @@ pub fn mounts(bytes: &[u8], selection: &Selection) -> Result<Vec<(String, String
         }
     }
     Ok(found)
+}
+
+/// Secrets of Helm hooks that hold keys of a keyring: Helm 3 applies them as the chart rendered them.
+///
+/// # Errors
+/// Where they stand.
+pub fn refuse_hooks(bytes: &[u8], selection: &Selection) -> Result<(), Refusal> {
+    let stream = Stream::new(bytes);
+    let mut refused = Vec::new();
+    for piece in stream.naming("helm.sh/hook") {
+        // What cannot be parsed was no hook for Helm either.
+        let Ok(document) = stream.parse(piece) else { continue };
+        for object in document.objects().iter().filter(|object| object.kind == "Secret") {
+            let is_hook = object.root.at(&["metadata", "annotations", "helm.sh/hook"]).is_some();
+            let spec_holds = |spec| !held::fields(object, |name| SecretSpec::slot(spec, name)).is_empty();
+            if is_hook && selection.profile.secrets.iter().any(spec_holds) {
+                refused.push(
+                    Finding::refused("key-in-hook", format!("{} is a hook, and holds keys", object.title()))
+                        .at(stream.place_in(&document, object.offset()))
+                        .found("Helm 3 hands no hook to a post-renderer: the key that the chart made up would be applied")
+                        .help("use the pipe (`helm template … | helm-keyring render`), Helm 4, or take the hook annotation out of the chart's Secret"),
+                );
+            }
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(Refusal(refused)) }
 }
 
 /// How one Secret's keys are delivered.
@@ -319,6 +347,7 @@ impl<'a> Run<'_, 'a> {
                     keyring: &self.selection.keyring,
                     environment: self.environment(),
                     keep: self.keeps(),
+                    in_helm4: self.stream.is_from_helm4(),
                 };
                 let frame = self.selection.template.as_deref();
                 let text = secret::own(&own, frame, survey.spec, &delivered, &self.request.show)?;

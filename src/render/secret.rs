@@ -6,6 +6,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use zeroize::Zeroizing;
 
 use super::keep;
+use super::stream::HELM4_FILE;
 use super::survey::FoundSecret;
 use crate::held::fields;
 use crate::key::KeyText;
@@ -119,6 +120,8 @@ pub struct Own<'o> {
     pub environment: &'o str,
     /// Whether it is marked to outlive its release.
     pub keep: bool,
+    /// Whether it goes into a stream of Helm 4, which wants to know a file's name for each document.
+    pub in_helm4: bool,
 }
 
 /// The document of an own Secret, keys included, ending in a line break.
@@ -151,9 +154,8 @@ pub fn own(
     }
     let mut patch = Patch::new(&tree);
     fill(&mut patch, secret, spec, delivered, show).map_err(|e| bad(e.offset(), e.to_string()))?;
-    if own.keep {
-        keep::mark(&mut patch, secret).map_err(|e| bad(e.offset(), e.to_string()))?;
-    }
+    let file = own.in_helm4.then(|| (HELM4_FILE, format!("helm-keyring/{}.yaml", own.name)));
+    keep::annotate(&mut patch, secret, own.keep, file).map_err(|e| bad(e.offset(), e.to_string()))?;
     let mut filled = patch.apply().map_err(|e| bad(0, e.to_string()))?;
     if !filled.ends_with('\n') {
         filled.push('\n');

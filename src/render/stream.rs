@@ -20,6 +20,14 @@ pub struct Stream<'a> {
     glued: Vec<usize>,
 }
 
+/// The annotation that Helm 4 gives to every document for a post-renderer, and takes away afterwards.
+pub const HELM4_FILE: &str = "postrenderer.helm.sh/postrender-filename";
+
+/// Whether Helm 4 sent a stream to a post-renderer.
+pub fn is_from_helm4(bytes: &[u8]) -> bool {
+    memmem::find(bytes, HELM4_FILE.as_bytes()).is_some()
+}
+
 /// Whether there is nothing in a stream but blank lines, comments and markers.
 pub fn is_blank(bytes: &[u8]) -> bool {
     bytes.split(|b| *b == b'\n').all(|line| {
@@ -84,6 +92,11 @@ impl<'a> Stream<'a> {
                 ))
                 .help("put the `---` on a line of its own in the template"),
         ]
+    }
+
+    /// Whether Helm 4 sent it to a post-renderer.
+    pub fn is_from_helm4(&self) -> bool {
+        is_from_helm4(self.bytes)
     }
 
     /// The pieces that hold any of these names, also where an escape or `!!binary` could hide one.

@@ -30,6 +30,8 @@ pub use set::{Set, SetKind};
 pub struct Request {
     /// The chart: a folder, or anything else that Helm takes, which is unknown then.
     pub chart: Option<PathBuf>,
+    /// What a release was given before, which Helm keeps under the new values: a name for messages, and YAML.
+    pub before: Option<(String, Zeroizing<String>)>,
     /// The names after `-f`, in order; one name each (Helm splits `-f a,b` at the comma before).
     pub files: Vec<String>,
     /// The `--set` flags in the order of the command line.
@@ -154,6 +156,10 @@ pub fn read(request: &Request) -> Result<Known, Error> {
         return Ok(Known::Unknown { reason });
     }
     let mut values = Map::new();
+    if let Some((name, text)) = &request.before {
+        let file = files.add(name.clone(), text.clone());
+        overlay(&mut values, document::values(&files, file)?);
+    }
     for name in &request.files {
         let file = files.read(Path::new(name))?;
         overlay(&mut values, document::values(&files, file)?);
