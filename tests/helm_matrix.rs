@@ -543,6 +543,119 @@ fn the_plugin_folder_is_written_for_helm_4_and_never_where_helm_3_looks() {
     }
 }
 
+// --- what must not slip through: each was found by trying ---
+
+#[test]
+fn a_file_that_can_be_read_only_once_is_left_to_helm() {
+    for helm in ["helm-3.19.0", "helm-4.3.1"] {
+        let user = User::new("production");
+        let made = Command::new("mkfifo").arg(user.path().join("once")).status().expect("mkfifo");
+        assert!(made.success());
+        let fifo = user.path().join("once");
+        let writer = std::thread::spawn(move || fs::write(fifo, "sub: {greeting: from-the-pipe}\n"));
+        let mut command = user.command(helm_binary(helm));
+        let seen = fed(command.args(["keyring", "template", "lr", &chart("everything"), "-f", "once"]), b"");
+        writer.join().expect("ends").expect("written");
+        assert_eq!(seen.code, 0, "{helm}: {}", seen.stderr);
+        assert!(seen.stdout.contains("greeting: from-the-pipe"), "{helm}: {}", seen.stdout);
+    }
+}
+
+#[test]
+fn a_hook_with_keys_cannot_hide_in_a_list_or_behind_an_escape() {
+    let user = User::new("production");
+    let everything = Path::new(&chart("everything")).to_owned();
+    for file in ["Chart.yaml", "values.yaml", "templates/all.yaml"] {
+        let to = user.path().join("c").join(file);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+        fs::copy(everything.join(file), to).expect("copied");
+    }
+    let secret = "stringData: {encryption-key-0: made-up-by-the-chart}";
+    for hook in [
+        format!(
+            "kind: List\nmetadata: {{annotations: {{helm.sh/hook: pre-install}}}}\nitems:\n  - {{apiVersion: v1, kind: Secret, metadata: {{name: h}}, {secret}}}\n"
+        ),
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: h, annotations: {{\"\\x68elm.sh/hook\": pre-install}}}}\n{secret}\n"
+        ),
+    ] {
+        user.write("c/templates/hook.yaml", &hook);
+        for helm in ["helm-3.17.3", "helm-3.19.0"] {
+            let seen = user.template(helm, Way::Wrapper, "c", &[]);
+            assert!(seen.code != 0 && seen.stdout.is_empty(), "{helm}: {}", seen.stdout);
+            assert!(seen.stderr.contains("error[key-in-hook]"), "{helm}: {}", seen.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_helm_that_never_asks_its_post_renderer_is_noticed() {
+    let user = User::new("production");
+    let script = "#!/bin/sh\n[ \"$1\" = version ] && { echo v3.19.0; exit 0; }\necho 'encryption-key-0: made-up'\n";
+    user.write("odd-helm", script);
+    let mut permissions = fs::metadata(user.path().join("odd-helm")).expect("there").permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    fs::set_permissions(user.path().join("odd-helm"), permissions).expect("set");
+    let mut tool = user.command(TOOL);
+    let seen = fed(tool.env("HELM_BIN", "./odd-helm").args(["helm", "template", "lr", &chart("everything")]), b"");
+    assert_eq!((seen.code, seen.stdout.as_str()), (1, ""));
+    assert!(seen.stderr.contains("error[not-asked]"), "{}", seen.stderr);
+}
+
+#[test]
+fn words_that_look_like_a_switch_are_none_and_odd_ones_are_no_bug() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let user = User::new("production");
+    for helm in ["helm-3.19.0", "helm-4.3.1"] {
+        let seen = user.template(helm, Way::Wrapper, &chart("everything"), &["--output-dir", "false"]);
+        assert_eq!(user.path().join("false").exists(), helm.starts_with("helm-4"), "{helm}: {}", seen.stderr);
+        let mut command = user.command(helm_binary(helm));
+        command.args(["keyring", "template", "lr", &chart("everything"), "-f"]);
+        command.arg(std::ffi::OsStr::from_bytes(b"v\xff.yaml"));
+        let seen = fed(&mut command, b"");
+        assert!(seen.code != 0 && !seen.stderr.contains("error[bug]"), "{helm}: {}", seen.stderr);
+    }
+}
+
+#[test]
+fn plugins_of_a_relative_folder_are_found() {
+    let user = User::new("production");
+    let script = "#!/bin/sh\necho 'sub: {greeting: from-a-getter}'\n";
+    fs::create_dir_all(user.path().join("plugins/getter")).expect("made");
+    user.write("plugins/getter/plugin.yaml", "name: getter\nversion: 0.1.0\nusage: x\ndescription: x\ncommand: \"$HELM_PLUGIN_DIR/get.sh\"\ndownloaders:\n  - {command: get.sh, protocols: [foo]}\n");
+    user.write("plugins/getter/get.sh", script);
+    let mut permissions = fs::metadata(user.path().join("plugins/getter/get.sh")).expect("there").permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    fs::set_permissions(user.path().join("plugins/getter/get.sh"), permissions).expect("set");
+    let mut command = user.command(helm_binary("helm-4.3.1"));
+    command.env("HELM_PLUGINS", "plugins").args(["keyring", "template", "lr", &chart("everything"), "-f", "foo://x"]);
+    let seen = fed(&mut command, b"");
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    assert!(seen.stdout.contains("greeting: from-a-getter"), "{}", seen.stdout);
+}
+
+#[test]
+fn the_values_of_one_keyring_are_not_held_against_another() {
+    let user = User::new("production");
+    let two = "\
+apiVersion: helm-keyring/v1
+keyrings:
+  lightrun:
+    profile: lightrun
+    instance: {secret: lr-backend}
+    environments: {production: {source: {dir: {path: keys}}}}
+  trial:
+    profile: lightrun
+    instance: {secret: trial-backend}
+    environments: {production: {source: {values: {}}}}
+";
+    user.write("keyring.yaml", two);
+    for helm in VERSIONS {
+        let seen = user.template(helm, Way::Wrapper, &chart("everything"), &[]);
+        assert_eq!(seen.code, 0, "{helm}: {}", seen.stderr);
+    }
+}
+
 /// A checkout, as far as Helm looks at it.
 #[test]
 fn helm_installs_a_checkout() {

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use zeroize::Zeroizing;
@@ -16,6 +17,9 @@ use crate::render::{Outcome, Show, is_blank};
 use crate::report::{Exit, Finding, Place, Refusal, nearest};
 use crate::values::Known;
 
+/// The flag that lets Helm 3 go on although hooks could not be looked at.
+const UNSEEN_HOOKS: &str = Line::ALLOW_UNSEEN_HOOKS;
+
 const USAGE: &str = "\
 Runs helm with the keyring behind it. All of helm's own flags work, and:
 
@@ -23,6 +27,7 @@ Runs helm with the keyring behind it. All of helm's own flags work, and:
   --keyring-config FILE        the configuration file (HELM_KEYRING_CONFIG)
   --keyring-allow-empty        the chart may render nothing
   --keyring-allow-no-target    the chart may have no place for a key
+  --keyring-allow-unseen-hooks no hook of the chart holds keys (Helm 3, where they cannot be seen)
   --keyring-show-keys          print keys to a terminal too (template)
 
 Usage:
@@ -85,10 +90,19 @@ struct Helm {
 
 impl Helm {
     fn find() -> anyhow::Result<Self> {
-        let program = std::env::var_os("HELM_BIN").filter(|bin| !bin.is_empty()).unwrap_or_else(|| "helm".into());
-        if let Some(version) = Version::of_plugin() {
-            return Ok(Self { program, version });
+        match Version::of_plugin() {
+            Some(version) => Ok(Self { program: Self::program(), version }),
+            None => Self::ask(),
         }
+    }
+
+    fn program() -> OsString {
+        std::env::var_os("HELM_BIN").filter(|bin| !bin.is_empty()).unwrap_or_else(|| "helm".into())
+    }
+
+    /// Asks the program itself, which takes as long as a small render.
+    fn ask() -> anyhow::Result<Self> {
+        let program = Self::program();
         let output = Command::new(&program).args(["version", "--template", "{{.Version}}"]).output();
         let output = output.context("helm cannot be run: install it, or name it with HELM_BIN")?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -154,38 +168,82 @@ fn wrap(line: &Line) -> Done {
         Ok(args) => args,
         Err(error) => return usage::explained(&error),
     };
-    let before = given_before(&helm, line)?;
+    let once = line.read_once().map(|name| format!("{name} can be read only once, and is for helm"));
+    let before = match &once {
+        Some(reason) => Err(reason.clone()),
+        None => given_before(&helm, line, &args)?,
+    };
     let known = match &before {
         Ok(before) => args.known(before.clone())?,
         Err(reason) => Known::Unknown { reason: reason.clone() },
     };
     args.preflight(&known)?;
-    let mut unseen = Vec::new();
-    if helm.version == Version::Three && line.verb != Verb::Template {
-        unseen = pre_render(&helm, line, &args, before.ok().flatten())?;
+    let is_blind = helm.version == Version::Three && line.verb != Verb::Template;
+    if is_blind && !line.has(UNSEEN_HOOKS) {
+        match before {
+            Ok(before) => pre_render(&helm, line, &args, before)?,
+            Err(reason) => return Err(Refusal::from(hooks_unseen(&reason)).into()),
+        }
     }
     let is_hidden = line.verb == Verb::Template && process::stdout_is_terminal() && !line.has("keyring-show-keys");
     let folder = Folder::new(&Helm::plugins()).context("the plugin folder for helm cannot be made")?;
-    let told: Mutex<Vec<Finding>> = Mutex::new(unseen);
+    let told: Mutex<Vec<Finding>> = Mutex::new(Vec::new());
+    let asked = AtomicBool::new(false);
     let tell = |findings: Vec<Finding>| {
         if let Ok(mut told) = told.lock() {
             told.extend(findings)
         }
     };
-    let answer = |stream: Vec<u8>| match answered(&args, &known, &stream, is_hidden) {
-        Ok((output, findings)) => {
-            tell(findings);
-            Some(output)
-        }
-        Err(Refusal(findings)) => {
-            tell(findings);
-            None
+    let answer = |stream: Vec<u8>| {
+        asked.store(true, Ordering::SeqCst);
+        match answered(&args, &known, &stream, is_hidden) {
+            Ok((output, findings)) => {
+                tell(findings);
+                Some(output)
+            }
+            Err(Refusal(findings)) => {
+                tell(findings);
+                None
+            }
         }
     };
-    let is_refused = || told.lock().is_ok_and(|told| told.iter().any(|finding| finding.exit().is_some()));
-    let served = serve(&folder.socket(), &answer, || run_helm(&helm, line, &folder, &args, &is_refused));
-    let status = served.context("the socket for helm's post-renderer cannot be made")??;
-    ended(status, told.into_inner().unwrap_or_default())
+    let is_delivered = || {
+        let is_refused = told.lock().is_ok_and(|told| told.iter().any(|finding| finding.exit().is_some()));
+        asked.load(Ordering::SeqCst) && !is_refused
+    };
+    let served = serve(&folder.socket(), &answer, || run_helm(&helm, line, &folder, &args, &is_delivered));
+    let status = match served.context("the socket for helm's post-renderer cannot be made")? {
+        Ok(status) => status,
+        Err(error) => {
+            let mut findings = told.into_inner().unwrap_or_default();
+            findings.extend(super::refusal(error).0);
+            return Err(Refusal(findings).into());
+        }
+    };
+    let mut findings = told.into_inner().unwrap_or_default();
+    if status.success() && !asked.load(Ordering::SeqCst) {
+        findings.push(not_asked(line.verb));
+    }
+    ended(status, findings)
+}
+
+/// Whatever ran in helm's place, the keys that the chart made up are in what it printed or applied.
+fn not_asked(verb: Verb) -> Finding {
+    let finding = Finding::refused("not-asked", "helm ended well, and never asked its post-renderer");
+    match verb {
+        Verb::Template => finding.found("nothing was printed").help("is HELM_BIN a script that drops arguments?"),
+        Verb::Install | Verb::Upgrade => finding
+            .found("what it applied holds keys that the chart made up")
+            .help("look at the cluster: `helm-keyring status --live`; is HELM_BIN a script that drops arguments?"),
+    }
+}
+
+fn hooks_unseen(why: &str) -> Finding {
+    Finding::refused("hooks-unseen", "whether the chart's hooks hold keys could not be seen")
+        .found("Helm 3 hands no hook to a post-renderer, so the chart is rendered beforehand to look at them")
+        .found(why.to_owned())
+        .help("if no hook of the chart is a Secret with keys, pass `--keyring-allow-unseen-hooks`")
+        .help("else use the pipe or Helm 4")
 }
 
 fn answered(
@@ -209,7 +267,7 @@ fn run_helm(
     line: &Line,
     folder: &Folder,
     args: &render::Args,
-    is_refused: &dyn Fn() -> bool,
+    is_delivered: &dyn Fn() -> bool,
 ) -> anyhow::Result<ExitStatus> {
     let program = std::env::current_exe().context("the program does not know its own path")?;
     let mut command = helm.command();
@@ -231,14 +289,14 @@ fn run_helm(
     if output.status.success() && helm.version == Version::Three {
         args.refuse_hooks(&output.stdout)?;
     }
-    if !is_refused() {
+    if output.status.success() && is_delivered() {
         process::print([output.stdout.as_slice()])?;
     }
     Ok(output.status)
 }
 
-/// Helm 3 hands no hooks to a post-renderer, so a render beforehand shows them. A warning if that fails.
-fn pre_render(helm: &Helm, line: &Line, args: &render::Args, before: Option<Before>) -> anyhow::Result<Vec<Finding>> {
+/// Helm 3 hands no hooks to a post-renderer, so a render beforehand shows them.
+fn pre_render(helm: &Helm, line: &Line, args: &render::Args, before: Option<Before>) -> anyhow::Result<()> {
     let mut command = helm.command();
     command.args(line.template_words(before.is_some()));
     let mut child = command
@@ -253,20 +311,16 @@ fn pre_render(helm: &Helm, line: &Line, args: &render::Args, before: Option<Befo
     }
     let output = child.wait_with_output().context("helm cannot be run")?;
     if output.status.success() {
-        args.refuse_hooks(&output.stdout)?;
-        return Ok(Vec::new());
+        return Ok(args.refuse_hooks(&output.stdout)?);
     }
-    Ok(vec![
-        Finding::warning("hooks-unseen", "whether the chart's hooks hold keys could not be seen")
-            .found("Helm 3 hands no hook to a post-renderer, and `helm template` with the same values failed")
-            .help("if a hook of the chart is a Secret with keys, use the pipe or Helm 4"),
-    ])
+    Err(Refusal::from(hooks_unseen("`helm template` with the same values failed")).into())
 }
 
 /// What a release was given before, if Helm keeps that: nothing if there is no such release. The reason if it cannot be
 /// told.
-fn given_before(helm: &Helm, line: &Line) -> anyhow::Result<Result<Option<Before>, String>> {
-    let Some(release) = line.release().filter(|_| line.keeps_old_values()) else { return Ok(Ok(None)) };
+fn given_before(helm: &Helm, line: &Line, args: &render::Args) -> anyhow::Result<Result<Option<Before>, String>> {
+    let keeps = line.verb == Verb::Upgrade && line.keeps_old_values(args.gives_values()?);
+    let Some(release) = line.release().filter(|_| keeps) else { return Ok(Ok(None)) };
     let mut command = helm.command();
     command.args(["get", "values", release, "--output", "yaml"]).args(line.cluster_words()).stdin(Stdio::null());
     let output = command.output().context("helm cannot be run")?;
@@ -294,7 +348,6 @@ fn plugin(folder: Option<&String>) -> Done {
         let finding = Finding::usage("no-folder", "where helm keeps its plugins is not known").help("name a folder");
         return Err(Refusal::from(finding).into());
     };
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     refuse_for_helm3(&folder)?;
     let program = std::env::current_exe().context("the program does not know its own path")?;
     let written = match write_post_renderer(&folder, &program) {
@@ -321,11 +374,12 @@ fn plugin(folder: Option<&String>) -> Done {
 
 /// A plugin of Helm 4 in the folder of a Helm 3 makes that one refuse every plugin, and even `helm plugin` itself.
 fn refuse_for_helm3(folder: &Path) -> anyhow::Result<()> {
-    let real = |folder: &Path| folder.canonicalize().ok();
+    let real = |folder: &Path| folder.canonicalize().or_else(|_| std::path::absolute(folder)).ok();
     let looked_into = Helm::plugins().into_iter().chain(Helm::default_plugins());
     let is_looked_into = looked_into.into_iter().any(|own| real(&own) == real(folder));
-    let helm = Helm::find();
-    if !is_looked_into || helm.is_ok_and(|helm| helm.version == Version::Four) {
+    // Asked, and not taken from the environment: a mistake here would cost all plugins.
+    let helm = if is_looked_into { Helm::ask() } else { return Ok(()) };
+    if helm.is_ok_and(|helm| helm.version == Version::Four) {
         return Ok(());
     }
     Err(Refusal::from(

@@ -13,6 +13,7 @@ use crate::render::{self, Outcome, Request, Show};
 use crate::report::{Exit, Finding, Refusal, list};
 use crate::source::Source;
 use crate::values::{self, Known, Set, SetKind};
+use crate::yaml::Data;
 use clap::Parser as _;
 use zeroize::Zeroizing;
 
@@ -79,7 +80,7 @@ struct Flags {
 }
 
 /// The values that Helm got; only needed to judge them.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "The values that helm got")]
 struct ValuesArgs {
     /// The chart, for its own defaults
@@ -187,7 +188,7 @@ pub fn run(args: &Args) -> Done {
 /// A wrong flag of Helm 4's post-renderer is told as it shows messages, too: it was read before the flags were known.
 pub fn told_to_helm4(done: Done) -> Done {
     let error = match done {
-        Err(error) if std::env::args().any(|word| word == "--helm4") => error,
+        Err(error) if std::env::args_os().any(|word| word == "--helm4") => error,
         done => return done,
     };
     match process::stdin()?.filter(|stream| helm::listens(stream)) {
@@ -213,8 +214,20 @@ impl Args {
         self.values.read(before)
     }
 
+    /// Whether files and `--set` flags come to anything; yes if that cannot be told.
+    pub fn gives_values(&self) -> Result<bool, Refusal> {
+        let values = ValuesArgs { chart: None, ..self.values.clone() };
+        Ok(match values.read(Some(("nothing".to_owned(), Zeroizing::default())))? {
+            Known::Values(merged) => !matches!(&merged.value.data, Data::Map(map) if map.is_empty()),
+            Known::Unknown { .. } => true,
+        })
+    }
+
     /// Judges the values before there is a stream.
     pub fn preflight(&self, known: &Known) -> Result<(), Refusal> {
+        if self.allow_no_target {
+            return Ok(());
+        }
         let overrides = self.overrides();
         let selections = match (Config::find(Path::new(""), &overrides)?, &overrides.profile) {
             (Some(config), _) => config.select(&overrides)?,

@@ -1,5 +1,7 @@
 //! Helm's command line: what it says about release, chart and values.
 
+use std::path::Path;
+
 /// The sub-commands that render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -108,6 +110,8 @@ const CLUSTER: [&str; 12] = [
     "burst-limit",
     "qps",
 ];
+/// What switches a flag off, as Go reads it.
+const OFF: [&str; 6] = ["0", "f", "F", "false", "FALSE", "False"];
 const KEYRING_ENVIRONMENT: &str = "keyring-environment";
 const KEYRING_CONFIG: &str = "keyring-config";
 /// Flags of values, which `render` knows under the same names.
@@ -162,6 +166,9 @@ pub struct Line {
 }
 
 impl Line {
+    /// The flag that lets Helm 3 go on although hooks could not be looked at.
+    pub const ALLOW_UNSEEN_HOOKS: &'static str = "keyring-allow-unseen-hooks";
+
     /// Reads a command line; `None` if its first word is no sub-command that renders.
     pub fn parse(words: &[String]) -> Option<Self> {
         let (first, rest) = words.split_first()?;
@@ -183,7 +190,8 @@ impl Line {
             if flag.value.is_none() && WITH_VALUE.contains(&flag.name.as_str()) {
                 flag.value = rest.next().inspect(|value| taken.push((*value).clone())).cloned();
             }
-            if !OWN.iter().any(|(own, _)| *own == flag.name) {
+            let is_own = OWN.iter().any(|(own, _)| *own == flag.name) || flag.name == Self::ALLOW_UNSEEN_HOOKS;
+            if !is_own {
                 line.words.extend(taken);
             }
             line.flags.push(flag);
@@ -191,10 +199,24 @@ impl Line {
         Some(line)
     }
 
-    /// Whether a flag is there, and not switched off.
+    /// Whether a flag is there, and not switched off. A flag with a value cannot be switched off, whatever its value.
     pub fn has(&self, name: &str) -> bool {
-        let last = self.flags.iter().rev().find(|flag| flag.name == name);
-        last.is_some_and(|flag| flag.value.as_deref() != Some("false"))
+        let Some(last) = self.flags.iter().rev().find(|flag| flag.name == name) else { return false };
+        WITH_VALUE.contains(&name) || !last.value.as_deref().is_some_and(|value| OFF.contains(&value))
+    }
+
+    /// A file of values that can be read only once, or would hang: whoever looks into it takes it away from Helm.
+    pub fn read_once(&self) -> Option<&str> {
+        let paths = self.flags.iter().filter_map(|flag| {
+            let value = flag.value.as_deref()?;
+            match flag.name.as_str() {
+                "values" => Some(value.split(',').collect::<Vec<_>>()),
+                "set-file" => Some(value.split(',').filter_map(|pair| Some(pair.split_once('=')?.1)).collect()),
+                _ => None,
+            }
+        });
+        let is_odd = |path: &&str| *path == "-" || Path::new(path).metadata().is_ok_and(|found| !found.is_file());
+        paths.flatten().find(is_odd)
     }
 
     fn value(&self, name: &str) -> Option<&str> {
@@ -216,11 +238,11 @@ impl Line {
         .map(String::as_str)
     }
 
-    /// Whether Helm keeps what the release was given before: asked to, or given nothing new.
-    pub fn keeps_old_values(&self) -> bool {
-        let given = self.flags.iter().any(|flag| VALUES.contains(&flag.name.as_str()));
+    /// Whether Helm keeps what the release was given before: asked to, or given nothing new. `is_given`: whether the values
+    /// of the command line are any.
+    pub fn keeps_old_values(&self, is_given: bool) -> bool {
         let asked = self.has("reuse-values") || self.has("reset-then-reuse-values");
-        self.verb == Verb::Upgrade && !self.has("reset-values") && (asked || !given)
+        self.verb == Verb::Upgrade && !self.has("reset-values") && (asked || !is_given)
     }
 
     /// The words of `render` that say the same: values, chart, namespace, and what is for helm-keyring alone.
@@ -233,7 +255,8 @@ impl Line {
         words.extend(self.chart().filter(|_| self.value("repo").is_none()).map(|chart| format!("--chart={chart}")));
         words.extend(self.value("namespace").map(|value| format!("--namespace={value}")));
         for (own, render) in OWN.into_iter().filter(|(own, _)| self.has(own)) {
-            words.push(self.value(own).map_or_else(|| format!("--{render}"), |value| format!("--{render}={value}")));
+            let value = self.value(own).filter(|_| WITH_VALUE.contains(&own));
+            words.push(value.map_or_else(|| format!("--{render}"), |value| format!("--{render}={value}")));
         }
         words
     }
@@ -323,6 +346,19 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_with_a_value_is_never_off_and_a_switch_is_off_as_go_reads_it() {
+        let line = line("template lr ./c --output-dir false --post-renderer=0 --reuse-values=F --wait=true");
+        assert!(line.has("output-dir") && line.has("post-renderer") && line.has("wait") && !line.has("reuse-values"));
+    }
+
+    #[test]
+    fn what_can_be_read_only_once_is_known() {
+        assert_eq!(line("template lr ./c -f a.yaml,-").read_once(), Some("-"));
+        assert_eq!(line("template lr ./c --set-file a=/dev/stdin").read_once(), Some("/dev/stdin"));
+        assert_eq!(line("template lr ./c -f Cargo.toml --set-file a=Cargo.lock -f nowhere").read_once(), None);
+    }
+
+    #[test]
     fn old_values_are_kept_when_helm_keeps_them() {
         for (text, kept) in [
             ("upgrade lr ./chart", true),
@@ -333,7 +369,8 @@ mod tests {
             ("upgrade lr ./chart --reset-values", false),
             ("install lr ./chart", false),
         ] {
-            assert_eq!(line(text).keeps_old_values(), kept, "{text}");
+            let is_given = text.contains("-f") || text.contains("--set");
+            assert_eq!(line(text).keeps_old_values(is_given), kept, "{text}");
         }
     }
 }

@@ -35,7 +35,7 @@ impl Folder {
         for entry in plugins.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
             let link = own.join(entry.file_name());
             if link.symlink_metadata().is_err() {
-                symlink(entry.path(), link)?;
+                symlink(std::path::absolute(entry.path())?, link)?;
             }
         }
         Ok(Self { folder })

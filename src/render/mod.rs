@@ -28,7 +28,7 @@ use crate::config::{Emit, Instance, Mode, Selection};
 use crate::held;
 use crate::keyring::Ring;
 use crate::lock::{self, Lock};
-use crate::manifest::{EditError, Patch};
+use crate::manifest::{Cursor, EditError, Patch};
 use crate::profile::{Consumer, Profile, SecretSpec};
 use crate::report::{Exit, Finding, Refusal, list};
 use crate::source::Source;
@@ -164,11 +164,14 @@ pub fn mounts(bytes: &[u8], selection: &Selection) -> Result<Vec<(String, String
 pub fn refuse_hooks(bytes: &[u8], selection: &Selection) -> Result<(), Refusal> {
     let stream = Stream::new(bytes);
     let mut refused = Vec::new();
-    for piece in stream.naming("helm.sh/hook") {
+    for piece in stream.holding(&BTreeSet::from(["helm.sh/hook"])) {
         // What cannot be parsed was no hook for Helm either.
         let Ok(document) = stream.parse(piece) else { continue };
         for object in document.objects().iter().filter(|object| object.kind == "Secret") {
-            let is_hook = object.root.at(&["metadata", "annotations", "helm.sh/hook"]).is_some();
+            // Helm asks the document, which may be a list of its own.
+            let roots = [Some(object.root.clone()), Cursor::root(&document.tree)];
+            let is_hook =
+                roots.iter().flatten().any(|root| root.at(&["metadata", "annotations", "helm.sh/hook"]).is_some());
             let spec_holds = |spec| !held::fields(object, |name| SecretSpec::slot(spec, name)).is_empty();
             if is_hook && selection.profile.secrets.iter().any(spec_holds) {
                 refused.push(
