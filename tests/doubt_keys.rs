@@ -358,6 +358,16 @@ fn a_key_that_stands_twice_in_a_ring_is_not_locked() {
 }
 
 #[test]
+fn a_copy_that_waits_to_be_locked_is_not_locked_by_rotate_either() {
+    let home = Home::with(CONFIG, &[("backup/encryption-key-0", KEYS[0])]);
+    home.run("lock -e backup").done();
+    let before = home.read("keyring.lock");
+    home.write("backup/encryption-key-1", KEYS[0]);
+    home.run("rotate -e backup").refused(1, "reused-key");
+    assert_eq!(home.read("keyring.lock"), before);
+}
+
+#[test]
 fn what_runs_is_compared_by_field_and_by_spelling() {
     let mut home = Home::with(CONFIG, &[("staging/encryption-key-0", KEYS[0]), ("staging/encryption-key-1", KEYS[1])]);
     home.run("lock -e staging").done();

@@ -63,9 +63,7 @@ impl<'k> Keeper<'k> {
         let mut after = lock.clone();
         if state.new_keys().next().is_some() {
             self.refuse_other_than_pending(state, given.as_ref())?;
-            for (number, key) in state.new_keys() {
-                after.add(self.owner, spec, number, key)?;
-            }
+            self.lock_new(&mut after, std::slice::from_ref(state))?;
             return self.rotation(state, None, (lock, after), store, findings);
         }
         self.refuse_without_place(lock, state)?;
