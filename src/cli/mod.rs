@@ -23,9 +23,10 @@ mod which;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anstream::AutoStream;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::report::{Exit, Finding, Refusal, human};
+use crate::report::{Exit, Finding, Refusal, human_styled};
 
 /// What a command says when it is done: warnings and notes for stderr. An error is a [`Refusal`], or input or output
 /// that failed, with what was being done.
@@ -151,9 +152,10 @@ fn completions(shell: clap_complete::Shell) -> Done {
     Ok(Vec::new())
 }
 
-/// Findings go to stderr. That it cannot be written to changes nothing: the exit code says enough.
+/// Findings go to stderr, in colours if a terminal shows them. That it cannot be written to changes nothing: the exit
+/// code says enough.
 fn say(findings: &[Finding]) {
-    let _ = io::stderr().write_all(human(findings).as_bytes());
+    let _ = AutoStream::auto(io::stderr()).write_all(human_styled(findings).as_bytes());
 }
 
 fn io_failed(error: &anyhow::Error) -> Refusal {

@@ -114,7 +114,7 @@ impl<'v> UserValues<'v> {
 fn place(merged: &Merged, value: &Value) -> Place {
     let (file, position) = merged.files.place(&value.span);
     // A flag has no lines.
-    Place { file: file.to_owned(), position: (!file.starts_with("--")).then_some(position) }
+    Place::at(file, (!file.starts_with("--")).then_some(position))
 }
 
 /// As a template's `if` sees it.

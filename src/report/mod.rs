@@ -1,12 +1,32 @@
-//! Findings: what is wrong, where, and what to do. Data first; [`human()`] is one way to print them.
+//! Findings: what is wrong, where, and what to do. Data first; each way to print them is a file of its own.
+//!
+//! A line of the source is shown by [`Place::shown_in_text`] alone, which masks it: see `mask.rs`.
 
+mod colours;
+mod context;
+mod fingerprint;
+mod github;
 mod human;
+mod json;
+mod line;
+mod mask;
+mod order;
+mod place;
+mod sarif;
+mod summary;
+#[cfg(test)]
+mod testing;
+mod word;
 
 use std::fmt::Write as _;
 
-pub use human::human;
-
-use crate::yaml::{Position, position};
+pub use github::github;
+pub use human::{human, human_styled};
+pub use json::json;
+pub use order::sorted;
+pub use place::{Place, Shown};
+pub use sarif::sarif;
+pub use summary::summary;
 
 /// Exit codes of the program, beside 0. When several apply the highest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,34 +55,84 @@ pub enum Severity {
     Note,
 }
 
-/// Where something is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file as the user named it, `<stdin>` for the stream.
-    pub file: String,
-    /// Line and column, where there are any.
-    pub position: Option<Position>,
+/// A [`Severity`] without its exit code: what a reader is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Something must change.
+    Error,
+    /// Something may be wrong.
+    Warning,
+    /// Said for the record.
+    Note,
 }
 
-impl Place {
-    /// A byte of a text.
-    pub fn in_text(file: impl Into<String>, text: &[u8], offset: usize) -> Self {
-        Self { file: file.into(), position: Some(position(text, offset)) }
-    }
-
-    /// A file as a whole.
-    pub fn file(file: impl Into<String>) -> Self {
-        Self { file: file.into(), position: None }
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.position {
-            Some(p) => write!(f, "{}:{}:{}", self.file, p.line, p.column),
-            None => f.write_str(&self.file),
+impl Level {
+    /// Its name, as every format but GitHub's spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
+}
+
+/// What reports say about a rule itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// The `id` of its findings.
+    pub id: &'static str,
+    /// What its findings weigh, unless somebody configured it otherwise.
+    pub level: Level,
+    /// What it finds, in one line.
+    pub finds: &'static str,
+    /// What it finds, why that is bad and what to do, in Markdown.
+    pub page: &'static str,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people: [`human()`] and [`summary`].
+    Human,
+    /// For scripts: [`json()`].
+    Json,
+    /// For code scanning: [`sarif()`].
+    Sarif,
+    /// For the log of a GitHub workflow: [`github()`].
+    Github,
+}
+
+/// Everything that a check has to say.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'r> {
+    /// What was found, in the order in which it is printed: see [`sorted`].
+    pub findings: &'r [Finding],
+    /// How many files were looked at.
+    pub files: usize,
+    /// The rules that looked.
+    pub rules: &'r [RuleInfo],
+}
+
+/// The report as text without colours, with a line break at its end unless it is empty.
+pub fn written(format: Format, report: &Report<'_>) -> String {
+    match format {
+        Format::Human => with_summary(human(report.findings), report),
+        Format::Json => json(report.findings, report.files),
+        Format::Sarif => sarif(report.findings, report.rules),
+        Format::Github => github(report.findings),
+    }
+}
+
+/// [`Format::Human`] in the colours of a terminal; whoever prints it takes them out where there is none.
+pub fn styled(report: &Report<'_>) -> String {
+    with_summary(human_styled(report.findings), report)
+}
+
+fn with_summary(text: String, report: &Report<'_>) -> String {
+    let gap = if text.is_empty() { "" } else { "\n" };
+    format!("{text}{gap}{}\n", summary(report.findings, report.files))
 }
 
 /// One thing that a rule, the configuration or a source reports. Holds no key text, ever.
@@ -131,6 +201,15 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
+    }
+
+    /// How much it weighs, for a reader.
+    pub fn level(&self) -> Level {
+        match self.severity {
+            Severity::Error(_) => Level::Error,
+            Severity::Warning => Level::Warning,
+            Severity::Note => Level::Note,
+        }
     }
 
     /// The exit code it asks for, if it is an error.

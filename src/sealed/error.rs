@@ -160,7 +160,7 @@ impl Error {
     pub fn finding(&self, file: &Path) -> Finding {
         let position = self.line().map(|line| Position { line, column: 1 });
         Finding::error(Exit::Source, "sealed-file", self.to_string())
-            .at(Place { file: file.display().to_string(), position })
+            .at(Place::at(file.display().to_string(), position))
             .help(self.help())
     }
 
