@@ -1,9 +1,10 @@
 //! What a key must be like. A new one is refused where an old one, which data is encrypted with, is only warned about.
 
-use crate::key::{self, KeyText, Policy};
+use crate::key::{self, KeyText, Policy, Weakness};
 use crate::keyring::{self, Numbered, Ring};
 use crate::profile::{FieldSpec, Slot};
 use crate::report::{Exit, Finding, Refusal};
+use crate::rules::{key_length, made_up_key, placeholder_key, unresolved_reference, weak_key};
 
 /// A key on its way into a ring.
 pub struct Candidate {
@@ -75,12 +76,10 @@ impl Judge<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<KeyText, Finding> {
         if let Some(reference) = key::unresolved(&key) {
-            return Err(unresolved(name, &reference.to_string()));
+            return Err(unresolved_reference::finding(name, &reference.to_string()));
         }
         if self.gitops && key::is_made_up(&key) {
-            return Err(Finding::refused("made-up-key", format!("`{name}` was made up in dev mode"))
-                .found("it carries the mark of a made-up key; outside dev no such key is delivered")
-                .help("make a real one: `helm-keyring keygen`"));
+            return Err(made_up_key::finding(name));
         }
         let trimmed = match spec.policy.judge(&key) {
             // Only of what is new: what is there already is what encrypted the data.
@@ -97,21 +96,19 @@ impl Judge<'_> {
         }
         let key = trimmed.unwrap_or(key);
         match spec.policy.judge(&key) {
-            Err(misfit) if is_new => return Err(wrong_length(name, &spec.policy, &misfit.to_string())),
-            Err(misfit) => findings.push(
-                Finding::warning("key-length", format!("`{name}`: {misfit}"))
-                    .found(format!("expected {}", spec.policy)),
-            ),
+            Err(misfit) if is_new => return Err(key_length::finding(name, &spec.policy, &misfit)),
+            Err(misfit) => findings.push(key_length::of_an_old_one(name, &spec.policy, &misfit)),
             Ok(seen) => {
                 findings.extend(seen.note.map(|note| Finding::note("key-length", format!("`{name}`: {seen}, {note}"))))
             }
         }
-        if let Some(weakness) = key::weakness(&key) {
-            let title = format!("`{name}` can be guessed: {weakness}");
-            if is_new {
-                return Err(Finding::refused("weak-key", title).help("make a random one: `helm-keyring keygen`"));
+        match key::weakness(&key) {
+            Some(weakness) if is_new => return Err(guessable(name, &weakness)),
+            Some(weakness) if weak_key::is_placeholder(&weakness) => {
+                findings.push(placeholder_key::of_an_old_one(name, &weakness));
             }
-            findings.push(Finding::warning("weak-key", title));
+            Some(weakness) => findings.push(weak_key::of_an_old_one(name, &weakness)),
+            None => findings.extend(weak_key::few_bits(name, &key).filter(|_| is_new && spec.policy != Policy::Any)),
         }
         Ok(key)
     }
@@ -124,15 +121,15 @@ pub fn field_name(spec: &FieldSpec, number: u32, is_newest: bool) -> String {
         .unwrap_or_else(|| spec.name.to_string())
 }
 
-/// A reference that something else was to resolve.
-pub fn unresolved(name: &str, reference: &str) -> Finding {
-    Finding::refused("unresolved-reference", format!("`{name}` is {reference}"))
-        .found("its letters themselves would become the key")
-        .help("resolve it before the render, or let helm-keyring fetch the key from a source")
+/// The field that the first key of a ring has.
+pub fn first_field(ring: &FieldSpec) -> String {
+    ring.field(Slot::Number(0)).unwrap_or_else(|| ring.name.to_string())
 }
 
-fn wrong_length(name: &str, policy: &Policy, misfit: &str) -> Finding {
-    Finding::refused("key-length", format!("`{name}`: {misfit}")).found(format!("expected {policy}")).help(
-        "make one: `helm-keyring keygen`; a key that data is already encrypted with must be kept: `helm-keyring adopt`",
-    )
+fn guessable(name: &str, weakness: &Weakness) -> Finding {
+    if weak_key::is_placeholder(weakness) {
+        placeholder_key::finding(name, weakness)
+    } else {
+        weak_key::finding(name, weakness)
+    }
 }

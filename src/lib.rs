@@ -15,6 +15,7 @@
 //! | [`values`] | the user's values as Helm merges them |
 //! | [`key`] | key text (never printable), spelling, policy, strength, fingerprint |
 //! | [`keyring`] | numbered keys and their invariant |
+//! | [`check`] | preflight: files, values, manifests and who deploys them, looked at without a cluster |
 //! | [`judge`] | what a new key must be like, and what is said of an old one |
 //! | [`held`] | the keys that a Kubernetes Secret holds |
 //! | [`source`] | where key texts come from |
@@ -28,11 +29,14 @@
 //! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
 //! | [`render`] | stream + keyring → the stream with the keys in it, or a refusal |
+//! | [`rules`] | what may be wrong with keys: one file a rule, the same words everywhere |
+//! | [`unstable`] | what of a chart's render differs from one render to the next
 //! | [`report`] | findings and how they are printed |
 //!
 //! One way through, for `render`: stdin → [`manifest::split`] → survey → the table of decisions ← [`judge`] ← [`lock`] ←
 //! [`source`]; then edits, parsed again and compared with what was meant; then stdout. All or nothing.
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod files;
@@ -50,9 +54,11 @@ pub mod manifest;
 pub mod profile;
 pub mod render;
 pub mod report;
+pub mod rules;
 pub mod schema;
 pub mod sealed;
 pub mod source;
+pub mod unstable;
 pub mod values;
 pub mod verify;
 pub mod yaml;

@@ -8,9 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::root;
+use helm_keyring::report::RuleInfo;
+use helm_keyring::rules::RULES;
 
-const MESSAGES: [&str; 6] =
-    ["docs/render.md", "docs/configuration.md", "docs/keys.md", "docs/guard.md", "docs/verify.md", "docs/helm.md"];
+const MESSAGES: [&str; 7] = [
+    "docs/render.md",
+    "docs/configuration.md",
+    "docs/keys.md",
+    "docs/guard.md",
+    "docs/verify.md",
+    "docs/helm.md",
+    "docs/check.md",
+];
 
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -57,11 +66,42 @@ fn ids() -> BTreeSet<String> {
     found
 }
 
-/// The ids that have a section: headings like "### `no-lock`".
+/// The ids that have a section, with a heading like "### `no-lock`", or a rule's page. Each is one or the other.
 fn documented() -> BTreeSet<String> {
     let pages = MESSAGES.map(|page| read(&root().join(page)));
     let headings = pages.iter().flat_map(|page| headings(page));
-    headings.filter_map(|heading| Some(heading.strip_prefix('`')?.strip_suffix('`')?.to_owned())).collect()
+    let sections = headings.filter_map(|heading| Some(heading.strip_prefix('`')?.strip_suffix('`')?.to_owned()));
+    let mut all = BTreeSet::new();
+    for id in sections.chain(RULES.iter().map(|rule| rule.info.id.to_owned())) {
+        assert!(all.insert(id.clone()), "`{id}` is documented twice");
+    }
+    all
+}
+
+#[test]
+fn the_table_of_rules_the_pages_and_the_schema_are_in_step() {
+    let folder = root().join("docs/rules");
+    let table = read(&folder.join("README.md"));
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| [")).collect();
+    let row = |info: &RuleInfo| {
+        let RuleInfo { id, level, finds, .. } = info;
+        format!("| [`{id}`]({id}.md) | {} | {finds} |", level.name())
+    };
+    assert_eq!(rows, RULES.iter().map(|rule| row(&rule.info)).collect::<Vec<_>>());
+    for RuleInfo { id, level, page, .. } in RULES.iter().map(|rule| rule.info) {
+        let head = format!("# `{id}`\n\n**{}** · ", level.name());
+        assert!(page.starts_with(&head), "{id}: the page begins with its name and its weight");
+        assert!(page.contains("\n## What to do\n"), "{id}: what to do?");
+    }
+    let pages: BTreeSet<String> = files(&folder, "md", false)
+        .iter()
+        .map(|file| file.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let ids: BTreeSet<String> = RULES.iter().map(|rule| rule.info.id.to_owned()).collect();
+    assert_eq!(&pages - &ids, BTreeSet::from(["README".to_owned()]));
+    let schema: serde_json::Value = serde_json::from_str(helm_keyring::config::SCHEMA).unwrap();
+    let settings = schema["properties"]["check"]["properties"]["rules"]["properties"].as_object().unwrap();
+    assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), ids);
 }
 
 #[test]

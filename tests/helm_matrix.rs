@@ -335,14 +335,10 @@ fn check_names_what_helm_4_breaks_in_a_chart() {
     };
     let seen = check("c");
     assert_eq!(seen.code, 0, "{}", seen.stderr);
-    assert!(
-        seen.stderr
-            .contains("warning[helm4-folded]: a folded text (`>`) with more-indented lines in c/templates/a.yaml"),
-        "{}",
-        seen.stderr
-    );
+    let folded = "warning[helm4-folded]: a folded text (`>`) with more-indented lines in c/templates/a.yaml";
+    assert!(seen.stdout.contains(folded), "{}{}", seen.stdout, seen.stderr);
     // Helm 4 does break it: the post-renderer is one that changes nothing.
-    assert_eq!(check(&chart("everything")).stderr, "");
+    assert!(!check(&chart("everything")).stdout.contains("helm4-"));
     assert_eq!(check("nowhere").code, 2);
 }
 

@@ -207,7 +207,7 @@ fn a_line_goes_only_if_its_field_is_typed_out() {
     assert_eq!(home.lines(), 2);
     assert!(
         home.run("lock -e backup --forget encryption-key-7")
-            .refused(2, "unknown-field")
+            .refused(2, "no-such-field")
             .stderr
             .contains("the lock has")
     );
@@ -244,24 +244,24 @@ fn check_sees_what_the_lock_lost_since_a_commit() {
     home.run("check --since --all").refused(2, "usage");
     let text = home.read("keyring.lock");
     home.write("keyring.lock", &text.replace("spelling: base64", "spelling: hex-lower"));
-    home.run("check --since main").refused(4, "lock-line-changed");
+    home.run("check --since main").reported(4, "lock-line-changed");
     home.write("keyring.lock", &text.replace("salt: ", "salt: \"0").replacen("0\n", "\"\n", 1));
     assert_eq!(home.run("check --since main").code, 4);
     fs::remove_file(home.path().join("keyring.lock")).expect("removed");
-    home.run("check --since main").refused(4, "lock-line-lost");
+    home.run("check --since main").reported(4, "lock-line-lost");
 }
 
 #[test]
 fn check_with_the_source_wants_every_key_locked() {
     let home = Home::with(CONFIG, &[("backup/encryption-key-0", KEYS[0])]);
     home.run("check").done();
-    home.run("check -e backup --with-source").refused(4, "no-lock");
+    home.run("check -e backup --with-source").reported(4, "no-lock");
     home.run("lock -e backup").done();
     assert!(home.run("check -e backup --with-source").done().stdout.contains("compared with folder backup"));
     home.write("backup/encryption-key-1", KEYS[1]);
-    home.run("check -e backup --with-source").refused(4, "lock-behind");
+    home.run("check -e backup --with-source").reported(4, "lock-behind");
     home.write("backup/encryption-key-0", KEYS[2]);
-    home.run("check -e backup --with-source").refused(4, "lock-mismatch");
+    home.run("check -e backup --with-source").reported(4, "lock-mismatch");
 }
 
 // --- rotate ---

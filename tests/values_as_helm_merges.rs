@@ -42,8 +42,7 @@ fn the_charts_of_this_project_merge_as_both_helms_merge_them() {
         let copy = dir.path().join("root");
         copy_chart(chart, &copy);
         let arguments = vec!["-f".to_owned(), values.display().to_string()];
-        let request =
-            Request { chart: Some(copy.clone()), files: vec![arguments[1].clone()], set: Vec::new(), before: None };
+        let request = Request { chart: Some(copy.clone()), files: vec![arguments[1].clone()], ..Request::default() };
         let ours = ours(&request);
         let wrong = |helm: &&&str| without_nulls(&printed(helm, &copy, &arguments)) != without_nulls(&ours);
         HELMS.iter().filter(wrong).map(|helm| format!("{}: {helm} disagrees", values.display())).collect()
@@ -88,8 +87,7 @@ fn rows_of_the_yaml_table_are_read_by_both_helms_as_it_says() {
             }
         };
         let arguments = vec!["-f".to_owned(), file.display().to_string()];
-        let request =
-            Request { chart: Some(chart.clone()), files: vec![arguments[1].clone()], set: Vec::new(), before: None };
+        let request = Request { chart: Some(chart.clone()), files: vec![arguments[1].clone()], ..Request::default() };
         let late = REFUSED_BY_HELM_4.contains(&row.yaml.as_str());
         let newer = if late { Outcome::Refused } else { want.clone() };
         let outcomes = [
@@ -224,7 +222,7 @@ fn command_line(case: &Case, dir: &Path, chart: &Path) -> (Request, Vec<String>)
     for (flag, text) in &case.flags {
         let text = text.replace("{dir}", &dir.display().to_string());
         arguments.extend([flag.clone(), text.clone()]);
-        request.set.push(Set { kind: kind(flag), text: text.into() });
+        request.set.push(Set { kind: kind(flag), text: text.into(), place: None });
     }
     (request, arguments)
 }

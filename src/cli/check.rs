@@ -1,57 +1,178 @@
-//! `helm-keyring check`: what would lose a key, before it is merged.
+//! `helm-keyring check`: what would lose a key or leak one, before it is merged.
 
 use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use anstream::AutoStream;
 use anyhow::Context as _;
-use zeroize::Zeroizing;
 
 use super::kept::KeptArgs;
-use super::{Done, process};
+use super::progress::Progress;
+use super::{Done, Ended, process, rendered_twice};
+use crate::check::{self, Checked};
+use crate::config::Config;
 use crate::git;
-use crate::helm::broken_by_helm4;
 use crate::keeper::Keeper;
 use crate::lock::Lock;
-use crate::report::{Exit, Finding, Refusal, Severity};
+use crate::render::STDIN;
+use crate::report::{Exit, Finding, Format, Level, Refusal, Report, Severity, styled, written};
+use crate::rules;
 
 pub const EXAMPLES: &str = "\
 Examples:
-  helm-keyring check --since origin/main           (in CI: lines of the lock are only ever added)
-  helm-keyring check -e production --with-source   (whoever may read the keys: the source has just what is locked)
-  helm-keyring check --chart ./chart -f values.yaml    (what Helm 4 breaks behind any post-renderer)
+  helm-keyring check                                       (the folder and all below it, as git sees it)
+  helm-keyring check -f values.yaml -f production.yaml     (these together, as helm would merge them)
+  helm-keyring check --chart ./chart -f values.yaml        (renders twice: what differs, and what Helm 4 breaks)
+  helm template app ./chart | helm-keyring render | helm-keyring check -
+  helm-keyring check --since origin/main                   (in CI: lines of the lock are only ever added)
+  helm-keyring check -e production --with-source           (whoever may read the keys: the source has what is locked)
+  helm-keyring check --format github --format sarif --output check.sarif
 
-Changes nothing. It starts git only for --since, helm only for --chart, and reads no source without --with-source.";
+Changes nothing. It starts git only for --since, helm only for --chart, and reads no source without --with-source.
+`helm-keyring explain` lists the rules; `# helm-keyring: ignore[rule] reason` on a line silences one there.";
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// Files and folders; `-` is stdin [default: ., unless -f or --chart is given]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
     #[command(flatten)]
     kept: KeptArgs,
+    /// Values files that are merged and judged together, in this order, as for helm
+    #[arg(short = 'f', long, value_name = "FILE")]
+    values: Vec<String>,
+    /// A chart whose defaults they are laid over; it is rendered twice with helm, and compared
+    #[arg(long, value_name = "DIR")]
+    chart: Option<PathBuf>,
     /// Compare the lock with that of this commit: a line that was removed or changed is an error
     #[arg(long, value_name = "REV")]
     since: Option<String>,
     /// Compare the source with the lock, as `render` does; here a lock that is behind is an error
     #[arg(long)]
     with_source: bool,
-    /// Render this chart with helm, and look for what Helm 4 breaks on the way to a post-renderer and back
-    #[arg(long, value_name = "DIR")]
-    chart: Option<PathBuf>,
-    /// Values files for that, as for helm
-    #[arg(short = 'f', long, value_name = "FILE", requires = "chart")]
-    values: Vec<String>,
+    /// How findings are written; may be repeated, each with its --output
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Vec<Written>,
+    /// A file for the format at the same place among the formats; the last one without goes to stdout
+    #[arg(long, value_name = "FILE")]
+    output: Vec<PathBuf>,
+    /// The weight from which on a finding gives an exit code above 0
+    #[arg(long, value_enum, value_name = "WEIGHT", default_value = "error")]
+    fail_on: FailOn,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Written {
+    /// For people
+    Human,
+    /// For scripts
+    Json,
+    /// For code scanning
+    Sarif,
+    /// For the log of a GitHub workflow
+    Github,
+}
+
+impl From<Written> for Format {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Human => Self::Human,
+            Written::Json => Self::Json,
+            Written::Sarif => Self::Sarif,
+            Written::Github => Self::Github,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    Error,
+    Warning,
+    Note,
+    /// Only what stops the check itself does
+    Never,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
-    let of_chart = args.chart.as_deref().map(|chart| broken(chart, &args.values)).transpose()?;
-    let asked_more = args.since.is_some() || args.with_source;
-    if let Some(findings) = of_chart.as_ref().filter(|_| !asked_more) {
-        return Ok(findings.clone());
+    let outputs = outputs(&args.format, &args.output)?;
+    let (seen, mut said) = asked_for(args)?;
+    let config = match &args.kept.which.config {
+        Some(config) => Some(config.clone()),
+        None => Config::find(Path::new(""), &args.kept.overrides())?.map(|config| config.path),
+    };
+    let request = check::Request {
+        paths: paths(args),
+        stdin: stdin(args)?,
+        config,
+        values: (!args.values.is_empty() || args.chart.is_some()).then(|| (args.values.clone(), args.chart.clone())),
+        seen,
+    };
+    let progress = Progress::on_terminal();
+    let checked = check::check(&request, &|done, of| progress.tell(done, of));
+    progress.end();
+    let Checked { findings, files } = checked?;
+    let rules = rules::infos();
+    let report = Report { findings: &findings, files, rules: &rules };
+    for (format, file) in outputs {
+        match (file, format) {
+            (Some(file), _) => std::fs::write(&file, written(format, &report))
+                .with_context(|| format!("{} cannot be written", file.display()))?,
+            (None, Format::Human) => print_human(&report, &std::mem::take(&mut said))?,
+            (None, _) => process::print([written(format, &report).as_bytes()])?,
+        }
+    }
+    match exit(&findings, args.fail_on) {
+        None => Ok(Vec::new()),
+        Some(exit) => Err(Ended { code: exit as u8, findings: Vec::new() }.into()),
+    }
+}
+
+/// Each format with its file.
+fn outputs(formats: &[Written], files: &[PathBuf]) -> Result<Vec<(Format, Option<PathBuf>)>, Refusal> {
+    let formats = if formats.is_empty() { &[Written::Human][..] } else { formats };
+    if files.len() > formats.len() || formats.len() > files.len() + 1 {
+        return Err(Finding::usage("usage", format!("{} formats and {} files", formats.len(), files.len()))
+            .help("say `--format F --output FILE` in pairs; one format may go to stdout")
+            .into());
+    }
+    // One to stdout is the one that no file is given for: the first, as in `--format github --format sarif --output F`.
+    let without = formats.len() - files.len();
+    let files = std::iter::repeat_n(None, without).chain(files.iter().cloned().map(Some));
+    Ok(formats.iter().map(|format| Format::from(*format)).zip(files).collect())
+}
+
+fn paths(args: &Args) -> Vec<PathBuf> {
+    let named: Vec<PathBuf> = args.paths.iter().filter(|path| path.as_os_str() != "-").cloned().collect();
+    let asks_otherwise = !args.paths.is_empty() || !args.values.is_empty() || args.chart.is_some();
+    if named.is_empty() && !asks_otherwise { vec![PathBuf::from(".")] } else { named }
+}
+
+fn stdin(args: &Args) -> anyhow::Result<Option<(String, String)>> {
+    if !args.paths.iter().any(|path| path.as_os_str() == "-") {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).context("stdin cannot be read")?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Refusal::from(Finding::usage("not-text", "stdin is not text in UTF-8")))?;
+    Ok(Some((STDIN.to_owned(), text)))
+}
+
+/// What needs git, helm or a source: findings, and lines for people.
+fn asked_for(args: &Args) -> anyhow::Result<(Vec<Finding>, String)> {
+    let mut text = String::new();
+    let mut findings = match &args.chart {
+        Some(chart) => rendered_twice::findings(chart, &args.values)?,
+        None => Vec::new(),
+    };
+    if args.since.is_none() && !args.with_source {
+        return Ok((findings, text));
     }
     let config = args.kept.configuration()?;
     let lock = args.kept.lock.read(&config)?;
-    let mut text = format!("{}: {} lines\n", lock.file(), lock.lines().count());
-    let mut findings = of_chart.unwrap_or_default();
+    let _ = writeln!(text, "{}: {} lines", lock.file(), lock.lines().count());
     if let Some(revision) = &args.since {
         let path = args.kept.lock.path(&config);
         let before = match git::show(&path, revision)? {
@@ -66,32 +187,14 @@ pub fn run(args: &Args) -> Done {
         for selection in &args.kept.load()?.selections {
             let source = args.kept.open(selection)?;
             let Some(keeper) = Keeper::new(selection, source.as_ref()) else { continue };
-            findings.extend(keeper.wrong(&lock)?.into_iter().map(strict));
+            match keeper.wrong(&lock) {
+                Ok(found) => findings.extend(found.into_iter().map(strict)),
+                Err(Refusal(found)) => findings.extend(found),
+            }
             let _ = writeln!(text, "{}: compared with {}", keeper.owner(), keeper.source());
         }
     }
-    if findings.iter().any(|finding| finding.exit().is_some()) {
-        return Err(Refusal(findings).into());
-    }
-    process::print([text.as_bytes()])?;
-    Ok(findings)
-}
-
-/// What Helm 4 would change in the chart's manifests.
-fn broken(chart: &Path, values: &[String]) -> anyhow::Result<Vec<Finding>> {
-    let program = std::env::var_os("HELM_BIN").filter(|bin| !bin.is_empty()).unwrap_or_else(|| "helm".into());
-    let mut helm = Command::new(program);
-    helm.args(["template", "release-name"]).arg(chart).args(values.iter().map(|file| format!("--values={file}")));
-    let output =
-        helm.stdin(Stdio::null()).output().context("helm cannot be run: install it, or name it with HELM_BIN")?;
-    if !output.status.success() {
-        // Helm's own words may quote a line of a Secret.
-        let finding = Finding::usage("no-render", format!("helm cannot render {}", chart.display()))
-            .help("`helm template` with the same values says why");
-        return Err(Refusal::from(finding).into());
-    }
-    let stream = Zeroizing::new(String::from_utf8_lossy(&output.stdout).into_owned());
-    Ok(broken_by_helm4("<helm template>", &stream))
+    Ok((findings, text))
 }
 
 /// Before a merge there is time to write the line.
@@ -100,4 +203,27 @@ fn strict(finding: Finding) -> Finding {
         "lock-behind" => Finding { severity: Severity::Error(Exit::Lock), ..finding },
         _ => finding,
     }
+}
+
+fn print_human(report: &Report<'_>, said: &str) -> anyhow::Result<()> {
+    let text = format!("{}{said}", styled(report));
+    let plain = AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never;
+    match plain {
+        true => process::print([anstream::adapter::strip_str(&text).to_string().as_bytes()]),
+        false => process::print([text.as_bytes()]),
+    }
+}
+
+/// The exit code that the findings ask for. What is no rule's stopped a part of the check, and always counts.
+fn exit(findings: &[Finding], fail_on: FailOn) -> Option<Exit> {
+    let asked = |finding: &Finding| {
+        let fails = match (fail_on, finding.level()) {
+            (FailOn::Never, _) => rules::find(finding.id).is_none() && finding.exit().is_some(),
+            (FailOn::Error, level) => level == Level::Error,
+            (FailOn::Warning, level) => level != Level::Note,
+            (FailOn::Note, _) => true,
+        };
+        fails.then(|| finding.exit().unwrap_or(Exit::Refused))
+    };
+    findings.iter().filter_map(asked).max()
 }

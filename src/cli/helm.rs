@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use zeroize::Zeroizing;
 
 use super::render::{self, Before};
-use super::{Done, process, usage};
+use super::{Done, Ended, process, usage};
 use crate::helm::{Folder, Line, PLUGIN, RELAY, SOCKET, Verb, Version, serve, write_post_renderer};
 use crate::render::{Outcome, Show, is_blank};
 use crate::report::{Exit, Finding, Place, Refusal, nearest};
@@ -42,16 +42,6 @@ pub struct Args {
     /// Helm's sub-command and all that belongs to it
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     words: Vec<String>,
-}
-
-/// Helm ended with a code of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("helm ended with {code}")]
-pub struct Ended {
-    /// Its exit code.
-    pub code: u8,
-    /// What helm-keyring has to say.
-    pub findings: Vec<Finding>,
 }
 
 /// Runs the command.

@@ -35,7 +35,8 @@ pub struct Kept {
 }
 
 impl KeptArgs {
-    fn overrides(&self) -> Overrides {
+    /// What the flags say.
+    pub fn overrides(&self) -> Overrides {
         Overrides { source: self.from.source.clone(), ..self.which.overrides() }
     }
 

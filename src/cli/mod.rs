@@ -3,6 +3,7 @@
 mod adopt;
 mod check;
 mod copy;
+mod explain;
 mod guard;
 mod helm;
 mod init;
@@ -10,8 +11,10 @@ mod kept;
 mod keygen;
 mod lock;
 mod process;
+mod progress;
 mod relay;
 mod render;
+mod rendered_twice;
 mod rotate;
 mod sealed;
 mod status;
@@ -31,6 +34,15 @@ use crate::report::{Exit, Finding, Refusal, human_styled};
 /// What a command says when it is done: warnings and notes for stderr. An error is a [`Refusal`], or input or output
 /// that failed, with what was being done.
 type Done = anyhow::Result<Vec<Finding>>;
+
+/// All is said, and this is the exit code: Helm's own, or that of a report.
+#[derive(Debug, thiserror::Error)]
+#[error("ended with {code}")]
+struct Ended {
+    code: u8,
+    /// What is still to be said.
+    findings: Vec<Finding>,
+}
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done or clean · 1 refused · 2 usage or configuration · 3 source · 4 lock · 5 input/output. \
@@ -72,9 +84,11 @@ enum Command {
     /// Shows where every key is, and what is wrong
     #[command(after_help = status::EXAMPLES)]
     Status(status::Args),
-    /// Looks for what would lose a key, before it is merged: lines of the lock that are gone, a source that differs
+    /// Finds what would lose a key or leak one, before it is merged: in values, manifests, Applications, charts
     #[command(after_help = check::EXAMPLES)]
     Check(check::Args),
+    /// Prints what a finding means and what to do; without an id, all rules
+    Explain(explain::Args),
     /// Says which key opens a ciphertext
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Args),
@@ -106,7 +120,7 @@ pub fn main() -> ExitCode {
             say(&findings);
             ExitCode::SUCCESS
         }
-        Err(error) => match error.downcast::<helm::Ended>() {
+        Err(error) => match error.downcast::<Ended>() {
             Ok(ended) => {
                 say(&ended.findings);
                 ExitCode::from(ended.code)
@@ -137,6 +151,7 @@ fn run(command: Command) -> Done {
         Command::Copy(args) => copy::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Guard(args) => guard::run(&args),
         Command::Helm(args) => helm::run(&args),
@@ -155,7 +170,8 @@ fn completions(shell: clap_complete::Shell) -> Done {
 /// Findings go to stderr, in colours if a terminal shows them. That it cannot be written to changes nothing: the exit
 /// code says enough.
 fn say(findings: &[Finding]) {
-    let _ = AutoStream::auto(io::stderr()).write_all(human_styled(findings).as_bytes());
+    let findings: Vec<Finding> = findings.iter().cloned().map(Finding::without_lines).collect();
+    let _ = AutoStream::auto(io::stderr()).write_all(human_styled(&findings).as_bytes());
 }
 
 fn io_failed(error: &anyhow::Error) -> Refusal {

@@ -158,12 +158,15 @@ impl ValuesArgs {
         ];
         let set: Vec<Set> = kinds
             .into_iter()
-            .flat_map(|(kind, texts)| texts.iter().map(move |text| Set { kind, text: Zeroizing::new(text.clone()) }))
+            .flat_map(|(kind, texts)| {
+                texts.iter().map(move |text| Set { kind, text: Zeroizing::new(text.clone()), place: None })
+            })
             .collect();
         if self.chart.is_none() && self.values.is_empty() && set.is_empty() && before.is_none() {
             return Ok(Known::Unknown { reason: "no values were given".to_owned() });
         }
-        let request = values::Request { chart: self.chart.clone(), before, files: self.values.clone(), set };
+        let request =
+            values::Request { chart: self.chart.clone(), before, files: self.values.clone(), layers: Vec::new(), set };
         values::read(&request).map_err(|error| values_failed(&error))
     }
 }

@@ -80,7 +80,7 @@ fn fields(
 fn unknown_field(profile: &Profile, field: &str, place: Option<Place>) -> Finding {
     let of_ring = |(_, ring): (usize, &FieldSpec)| [Some(ring.name.to_string()), ring.previous.clone()];
     let known: Vec<String> = profile.rings().flat_map(of_ring).flatten().collect();
-    let finding = Finding::usage("unknown-field", format!("the profile has no field {}", name(field)))
+    let finding = Finding::usage("no-such-field", format!("the profile has no field {}", name(field)))
         .at(place)
         .found(format!("its fields are {}", list(&known)));
     match nearest(field, known.iter().map(String::as_str)) {
@@ -148,7 +148,7 @@ error[field-contradiction]: a variable has a `{n}` where its field has one, and 
   --> keyring.yaml:11:13
    = help: take `{n}` out of the variable
 
-error[unknown-field]: the profile has no field `tokenkey`
+error[no-such-field]: the profile has no field `tokenkey`
   --> keyring.yaml:9:13
    = note: its fields are storage-key, storage-key-previous, cookie-secret and token-key
    = help: did you mean `token-key`?

@@ -10,7 +10,9 @@
 //! | `select` | what holds there, all precedence applied? |
 //! | `fit` | does it fit the profile? |
 //! | `mode` | may keys be made up? |
+//! | `check` | what does `check` look at, and how much does each rule weigh? |
 
+mod check;
 mod choose;
 mod find;
 mod fit;
@@ -28,6 +30,8 @@ use crate::profile::{self, Profile};
 use crate::report::{Place, Refusal};
 use crate::schema::Document;
 
+pub use check::{Check, RuleSetting, Weight};
+
 /// The JSON Schema of `keyring.yaml`.
 pub const SCHEMA: &str = include_str!("../../schema/keyring.schema.json");
 
@@ -43,6 +47,8 @@ pub struct Config {
     pub path: PathBuf,
     /// The keyrings by name.
     pub keyrings: BTreeMap<String, Keyring>,
+    /// Settings of `check`.
+    pub check: Check,
     document: Document,
 }
 
@@ -50,6 +56,8 @@ pub struct Config {
 #[derive(Deserialize)]
 struct Content {
     keyrings: BTreeMap<String, Keyring>,
+    #[serde(default)]
+    check: Check,
 }
 
 impl Config {
@@ -81,8 +89,13 @@ impl Config {
     }
 
     fn from_document(path: &Path, document: Document) -> Result<Self, Refusal> {
-        let Content { keyrings } = document.checked(SCHEMA)?;
-        Ok(Self { path: path.to_owned(), keyrings, document })
+        let Content { keyrings, check } = document.checked(SCHEMA)?;
+        Ok(Self { path: path.to_owned(), keyrings, check, document })
+    }
+
+    /// Where the property at a JSON pointer is written, or what holds it.
+    pub fn place_of(&self, pointer: &str) -> Place {
+        self.document.place_of(pointer)
     }
 
     /// The folder of the file: what it names is relative to this, and the lock lies here.
@@ -324,6 +337,7 @@ mod tests {
 
     #[test]
     fn every_property_is_documented() {
-        assert_documents(&project_file("docs/configuration.md"), super::SCHEMA);
+        let pages = project_file("docs/configuration.md") + &project_file("docs/rules/README.md");
+        assert_documents(&pages, super::SCHEMA);
     }
 }

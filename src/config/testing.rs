@@ -65,7 +65,7 @@ pub fn assert_documents(document: &str, schema: &str) {
     let mut names = Vec::new();
     properties(&serde_json::from_str(schema).unwrap(), &mut names);
     for name in names {
-        let word = |part: &str| part.split(|c: char| !c.is_alphanumeric()).any(|word| word == name);
+        let word = |part: &str| part.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == name);
         assert!(document.split('`').skip(1).step_by(2).any(word), "`{name}` is not in the document");
     }
 }

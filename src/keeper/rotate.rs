@@ -229,7 +229,7 @@ fn rows(spec: &FieldSpec, lines: &[&Line]) -> Vec<Row> {
 
 pub(super) fn unknown_ring(specs: &[&FieldSpec], field: &str) -> Finding {
     let names: Vec<String> = specs.iter().map(|spec| spec.name.to_string()).collect();
-    let finding = Finding::usage("unknown-field", "the profile has no ring of this field")
+    let finding = Finding::usage("no-such-field", "the profile has no ring of this field")
         .found(format!("it has {}", list(&names)));
     match crate::report::nearest(field, names.iter().map(String::as_str)) {
         Some(meant) => finding.help(format!("did you mean `{meant}`?")),

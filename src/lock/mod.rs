@@ -95,7 +95,7 @@ impl Line {
     }
 
     /// `encryption-key-1` in backquotes; the number too where the field does not show it.
-    fn title(&self) -> String {
+    pub fn title(&self) -> String {
         match self.field.contains(&self.number.to_string()) {
             true => format!("`{}`", self.field),
             false => format!("`{}` (number {})", self.field, self.number),
@@ -246,6 +246,11 @@ impl Lock {
         reused
     }
 
+    /// Where a line of this lock is written.
+    pub fn place_of(&self, line: &Line) -> Option<Place> {
+        self.entries.iter().find(|entry| entry.line == *line).and_then(|entry| entry.place.clone())
+    }
+
     /// The fingerprint that a key has in this lock. Tens of milliseconds for a key that is readable text.
     ///
     /// # Errors
@@ -342,7 +347,7 @@ impl Lock {
 
     fn nothing_to_forget(&self, owner: Owner<'_>, field: &str) -> Finding {
         let fields: Vec<&str> = self.lines_of(owner).map(|line| line.field.as_str()).collect();
-        let finding = Finding::usage("unknown-field", format!("nothing is locked about that field of {owner}"))
+        let finding = Finding::usage("no-such-field", format!("nothing is locked about that field of {owner}"))
             .at(Place::file(&*self.file))
             .found(match fields.is_empty() {
                 true => format!("the lock has no line of {owner}"),

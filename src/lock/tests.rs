@@ -209,7 +209,7 @@ fn only_what_was_typed_out_is_forgotten() {
     assert_eq!(
         refused(lock.forget(PRODUCTION, &profile, &["encryption-key-2"])),
         "\
-error[unknown-field]: nothing is locked about that field of lightrun/production
+error[no-such-field]: nothing is locked about that field of lightrun/production
   --> keyring.lock
    = note: the lock has `encryption-key-0`, `encryption-key-1`, `storage-key`, `storage-key` and `storage-key`
    = help: did you mean `encryption-key-0`?

@@ -8,6 +8,7 @@ use super::{Entry, Lock, Owner, claims, field_of, fields, forget_command, no_fin
 use crate::key::{FingerprintError, KeyText};
 use crate::profile::{FieldName, FieldSpec, Profile, Slot};
 use crate::report::{Exit, Finding, Place, Refusal, list};
+use crate::rules::lock_behind;
 
 /// What a source holds of one ring: key texts by number, untouched, gaps and all. A fixed ring's active key has the
 /// highest number.
@@ -80,7 +81,9 @@ pub fn verify(lock: &Lock, owner: Owner<'_>, rings: &[Held<'_>]) -> Result<Verif
         return Err(Refusal(refused));
     }
     let mut findings = Vec::new();
-    findings.extend(lock_behind(lock, owner, &behind));
+    if !behind.is_empty() {
+        findings.push(lock_behind::warning(lock, owner, &behind));
+    }
     findings.extend(released.iter().map(|field| released_key(lock, owner, field)));
     Ok(Verified { rings: checked, findings })
 }
@@ -308,19 +311,6 @@ fn fitting(comparison: Comparison<'_>, mut forms: BTreeMap<i64, KeyText>) -> Rin
         keys.push(Checked { number: held.number, key, standing });
     }
     Ring::Fits { keys, new, old }
-}
-
-fn lock_behind(lock: &Lock, owner: Owner<'_>, behind: &[String]) -> Option<Finding> {
-    (!behind.is_empty()).then(|| {
-        Finding::warning("lock-behind", format!("the lock of {owner} lacks {}", list(behind)))
-            .at(Place::file(lock.file()))
-            .found("the source has more keys than the lock; all are delivered, for data may be encrypted with them")
-            .help(format!(
-                "run `helm-keyring lock -e {}` and commit {}, or take back the commit that reverted it",
-                owner.environment,
-                lock.file()
-            ))
-    })
 }
 
 fn released_key(lock: &Lock, owner: Owner<'_>, name: &str) -> Finding {

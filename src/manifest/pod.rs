@@ -19,6 +19,8 @@ pub struct SecretVolume<'t, 'a> {
     pub secret: Cursor<'t, 'a>,
     /// The `items` list, if there is one.
     pub items: Option<Cursor<'t, 'a>>,
+    /// Where the word `items` stands in its document.
+    pub items_at: usize,
     /// `optional: true`
     pub optional: bool,
 }
@@ -53,6 +55,7 @@ impl<'t, 'a> Pod<'t, 'a> {
         let volume = |part: &Cursor<'t, 'a>, name: &str| {
             Some(SecretVolume {
                 secret: part.get(name)?,
+                items_at: key_at(part, "items"),
                 items: part.get("items").filter(|items| !items.node.items().is_empty()),
                 optional: part.get("optional").is_some_and(|optional| optional.is_true()),
             })
@@ -82,11 +85,24 @@ impl<'t, 'a> Pod<'t, 'a> {
         variables.filter_map(reference).collect()
     }
 
+    /// The variables that have a text of their own: name and value.
+    pub fn literals(&self) -> Vec<(&'t str, Cursor<'t, 'a>)> {
+        let variables =
+            self.containers().into_iter().filter_map(|container| Some(container.get("env")?.items())).flatten();
+        variables.filter_map(|variable| Some((variable.get("name")?.text()?, variable.get("value")?))).collect()
+    }
+
     fn containers(&self) -> Vec<Cursor<'t, 'a>> {
         let lists = ["initContainers", "containers", "ephemeralContainers"];
         let listed = lists.iter().filter_map(|list| Some(self.spec.get(list)?.items())).flatten();
         listed.chain(self.spec.get("container")).collect()
     }
+}
+
+/// Where a key of a mapping stands, or the mapping.
+fn key_at(part: &Cursor<'_, '_>, name: &str) -> usize {
+    let key = part.node.entries().iter().rev().find(|(key, _)| key.text() == Some(name));
+    key.map_or(part.node.start, |(key, _)| key.start)
 }
 
 fn find<'t, 'a>(parent: Option<&Cursor<'t, 'a>>, at: &Cursor<'t, 'a>, found: &mut Vec<Pod<'t, 'a>>) {

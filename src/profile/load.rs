@@ -140,7 +140,7 @@ fn overlaps(rings: &[(String, &FieldSpec)], document: &Document) -> Vec<Finding>
             let (first, _) = rings[..i].iter().find(|(_, earlier)| overlap(earlier, field))?;
             let first = document.place_of(&format!("{first}/name"));
             let place = document.place_of(&format!("{pointer}/name"));
-            let finding = Finding::usage("duplicate-field", "a field of this name is in the profile already").at(place);
+            let finding = Finding::usage("field-twice", "a field of this name is in the profile already").at(place);
             Some(
                 finding
                     .found(format!("the first one stands at {first}"))
@@ -279,13 +279,13 @@ error[wrong-value]: `name` must be a field's name: letters, digits, '-', '_' and
         refuses(
             "  - name: key-{n}\n  - {name: key, previous: key-1}\n",
             "
-error[duplicate-field]: a field of this name is in the profile already
+error[field-twice]: a field of this name is in the profile already
   --> mine.yaml:7:6
    = note: the first one stands at mine.yaml:6:5
    = help: take one of the two out: keys are told apart by their fields' names
 ",
         );
-        assert!(read(&LEDGER.replace("token-key", "storage-key")).unwrap_err().to_string().contains("duplicate-field"));
+        assert!(read(&LEDGER.replace("token-key", "storage-key")).unwrap_err().to_string().contains("field-twice"));
     }
 
     #[test]

@@ -5,12 +5,15 @@ use super::survey::{FoundSecret, Survey, named_fields};
 use super::user::{UserKey, UserValues};
 use crate::config::{Mode, Selection, Source as SourceConfig};
 use crate::held::{self, HeldField, fields};
-use crate::judge::{Candidate, Judge, unresolved};
+use crate::judge::{Candidate, Judge, first_field};
 use crate::key::{self, KeyText, Policy};
 use crate::keyring::{Numbered, Ring};
 use crate::lock::{self, Checked, Held, Lock, Owner, Standing};
 use crate::profile::{FieldSpec, Slot};
-use crate::report::{Exit, Finding, Place, Refusal, list, nearest};
+use crate::report::{Exit, Finding, Place, Refusal, list};
+use crate::rules::{
+    auto_generated_key, dangling_key_ref, key_conflict, reused_key, rotate_in_gitops, unresolved_reference,
+};
 use crate::source::{self, Source};
 
 /// What the decision is made from.
@@ -92,19 +95,13 @@ impl Question<'_, '_> {
 
     fn refuse_rotation(&self, ring: &FieldSpec) -> Option<Finding> {
         let (path, place) = self.user.rotates(ring).filter(|_| self.is_gitops())?;
-        Some(
-            Finding::refused("rotate-in-gitops", format!("{path} is on"))
-                .at(place)
-                .found("without a cluster the chart puts a new random key in place of the old one, at every render")
-                .help(format!(
-                    "take {path} out, and add a key to the source: the new key becomes active when it is delivered"
-                )),
-        )
+        Some(rotate_in_gitops::finding(&path, place))
     }
 
     fn refuse_reference(&self, ring: &FieldSpec) -> Result<Option<Finding>, Refusal> {
         let UserKey::Given { key, place } = self.user.key(ring)? else { return Ok(None) };
-        Ok(key::unresolved(&key).map(|reference| unresolved(&ring.name.to_string(), &reference.to_string()).at(place)))
+        Ok(key::unresolved(&key)
+            .map(|reference| unresolved_reference::finding(&ring.name.to_string(), &reference.to_string()).at(place)))
     }
 
     /// All that the values alone tell against a ring.
@@ -116,7 +113,7 @@ impl Question<'_, '_> {
         }
         match self.user.key(ring)? {
             // Spelled out, so it is this chart.
-            UserKey::Empty { place: Some(place) } => refused.push(auto_generated(ring).at(place)),
+            UserKey::Empty { place: Some(place) } => refused.push(auto_generated_key::finding(ring).at(place)),
             UserKey::Given { key, place } => {
                 let judge = Judge { from: "the values", gitops: true, trims: false };
                 let judged = judge.key(ring, &first_field(ring), key, true, &mut Vec::new());
@@ -149,25 +146,15 @@ impl Question<'_, '_> {
         for (index, ring) in survey.spec.fields.iter().enumerate() {
             match self.user.key(ring)? {
                 UserKey::Unknown { reason } => refused.push(unknown_values(ring, &reason)),
-                UserKey::Empty { place } => refused.push(auto_generated(ring).at(place)),
+                UserKey::Empty { place } => refused.push(auto_generated_key::finding(ring).at(place)),
                 UserKey::Given { key, place } => {
                     let numbered = self.stream_ring(ring, index, secret, &held)?;
                     let active = numbered.values().next_back();
                     if active.is_some_and(|active| same_text(active, &key)) {
                         rings.push(numbered);
                     } else {
-                        let finding = Finding::refused(
-                            "key-conflict",
-                            format!("the stream's `{}` is not the key in the values", ring.name),
-                        );
-                        refused.push(
-                            finding
-                                .at(place)
-                                .at(self.stream.place_in(secret.document, secret.object.offset()))
-                                .found("these are not the values that the stream was rendered with, or the chart does not use the key")
-                                .found("a chart that prints the key without quotes also changes one with `: `, ` #` or a leading sign in it")
-                                .help("pass the same `-f` and `--set` to helm and to helm-keyring"),
-                        );
+                        let stream = self.stream.place_in(secret.document, secret.object.offset());
+                        refused.push(key_conflict::with_the_stream(&ring.name.to_string(), place, stream));
                     }
                 }
             }
@@ -299,7 +286,7 @@ impl Question<'_, '_> {
                         refused.push(lost(field.name, &pod.object.title()).at(place));
                     }
                     None if survey.spec.only_these_fields => {
-                        refused.push(dangling(field.name, &pod.object.title(), &delivered).at(place));
+                        refused.push(dangling_key_ref::finding(field.name, &pod.object.title(), &delivered).at(place));
                     }
                     _ => {}
                 }
@@ -327,14 +314,7 @@ impl Question<'_, '_> {
                 );
                 continue;
             }
-            return Err(Finding::refused(
-                "key-conflict",
-                format!("the key in the values is not in the keyring of {}", self.title()),
-            )
-            .at(place)
-            .found("data may be encrypted with it, and it would be replaced")
-            .help("bring this key into the source under its number first, then take it out of the values")
-            .into());
+            return Err(key_conflict::finding(&self.title(), place).into());
         }
         Ok(())
     }
@@ -356,33 +336,8 @@ fn same_text(a: &KeyText, b: &KeyText) -> bool {
     KeyText::from(a.expose().trim_ascii().to_vec()).same_as(&KeyText::from(b.expose().trim_ascii().to_vec()))
 }
 
-fn first_field(ring: &FieldSpec) -> String {
-    ring.field(Slot::Number(0)).unwrap_or_else(|| ring.name.to_string())
-}
-
 fn quoted(names: &[String]) -> Vec<String> {
     names.iter().map(|name| format!("`{name}`")).collect()
-}
-
-fn dangling(name: &str, reader: &str, delivered: &[String]) -> Finding {
-    let finding = Finding::refused("dangling-key-ref", format!("{reader} reads `{name}`, which is not delivered"))
-        .found(format!("the Secret holds nothing but {}", list(&quoted(delivered))));
-    match nearest(name, delivered.iter().map(String::as_str)) {
-        Some(meant) => finding.help(format!("did the chart mean `{meant}`?")),
-        None => finding.help("mend the reference in the chart"),
-    }
-}
-
-fn auto_generated(ring: &FieldSpec) -> Finding {
-    let path = ring.values.as_ref().map_or("", |values| values.key.as_str());
-    Finding::refused("auto-generated-key", format!("{path} is empty"))
-        .found(format!(
-            "the chart would make up another `{}` at every render, and what was encrypted so far is lost",
-            first_field(ring)
-        ))
-        .found(format!("expected {}", ring.policy))
-        .help("let the key come from a source: `helm-keyring init` writes a keyring.yaml")
-        .help("on a trial, make one with `helm-keyring keygen` and pass it with `-f`")
 }
 
 fn unknown_values(ring: &FieldSpec, reason: &str) -> Finding {
@@ -398,10 +353,7 @@ fn reused(rings: &[Ring<'_>]) -> Vec<Finding> {
     let mut found = Vec::new();
     for (i, (name, key)) in all.iter().enumerate() {
         if let Some((first, _)) = all[..i].iter().find(|(_, other)| other.same_as(key)) {
-            found.push(
-                Finding::warning("reused-key", format!("`{name}` is the same key as `{first}`"))
-                    .help("give each its own key"),
-            );
+            found.push(reused_key::in_one_application(name, first));
         }
     }
     found

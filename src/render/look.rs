@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::stream::Stream;
-use super::survey;
+use super::survey::{self, Survey};
 use crate::config::{Instance, Selection};
 use crate::held;
 use crate::manifest::Cursor;
@@ -22,6 +22,18 @@ pub fn matching(bytes: &[u8], profiles: Vec<Profile>) -> Result<Vec<Profile>, Re
         }
     }
     Ok(found)
+}
+
+/// Gives `look` what a stream holds of each profile. A stream that is not one render of it (two instances, a document
+/// that cannot be read) tells nothing certain, and is left out.
+pub fn surveyed(bytes: &[u8], profiles: &[Profile], instance: &Instance, look: &mut dyn FnMut(&[Survey<'_, '_, '_>])) {
+    let stream = Stream::new(bytes);
+    for profile in profiles {
+        let Ok(documents) = survey::read(&stream, profile, instance) else { continue };
+        if let Ok(surveys) = survey::survey(&stream, &documents, profile, instance) {
+            look(&surveys);
+        }
+    }
 }
 
 /// The pods of a stream that read keys of a keyring, each with every field that it reads. A pod that mounts the whole

@@ -20,11 +20,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 pub use consumers::ANNOTATION;
-pub use look::{matching, mounts, refuse_hooks};
+pub use look::{matching, mounts, refuse_hooks, surveyed};
 pub use preflight::preflight;
 pub use secret::Show;
 pub use stream::{Rewritten, STDIN, is_blank, is_from_helm4};
-pub use survey::markers;
+pub use survey::{Survey, markers, named_fields};
+pub use user::{UserKey, UserValues};
 
 use crate::config::{Emit, Instance, Mode, Selection};
 use crate::keyring::Ring;
@@ -32,14 +33,14 @@ use crate::lock::{self, Lock};
 use crate::manifest::{EditError, Patch};
 use crate::profile::{Consumer, Profile};
 use crate::report::{Exit, Finding, Refusal, list};
+use crate::rules::unmounted_key;
 use crate::source::Source;
 use crate::values::Known;
 use consumers::AnnotateError;
 use decide::{Answer, Question};
 use secret::Own;
 use stream::{Document, Stream};
-use survey::{FoundPod, Survey};
-use user::UserValues;
+use survey::FoundPod;
 
 /// Opens the external source that a keyring has for a Secret of this name, if it has one.
 pub type Opener<'o> = dyn Fn(&Selection, &str) -> Option<Box<dyn Source>> + 'o;
@@ -386,12 +387,7 @@ impl<'a> Run<'_, 'a> {
             let through_env = ring.spec().consumers.contains(&Consumer::SecretKeyRef);
             !survey.pods.iter().any(|pod| consumers::reads(pod, survey.spec, *i) || (pod.reads_all && through_env))
         });
-        unread
-            .map(|(_, ring)| {
-                let title = format!("no pod in the stream reads `{}` of Secret `{}`", ring.spec().name, survey.name);
-                Finding::warning("unmounted-key", title).help("check the chart's volumes and `secretKeyRef`s")
-            })
-            .collect()
+        unread.map(|(_, ring)| unmounted_key::unread(&ring.spec().name.to_string(), &survey.name)).collect()
     }
 
     /// A document put before a piece.

@@ -8,6 +8,7 @@ use crate::held::{HeldField, fields};
 use crate::manifest::{Object, Pod, SecretKeyRef, SecretVolume};
 use crate::profile::{Consumer, Profile, SecretSpec, Slot};
 use crate::report::{Finding, Refusal, list};
+use crate::rules::duplicate_secret;
 
 /// A name that an own Secret of ours has.
 pub const OWN_SUFFIX: &str = "-keyring";
@@ -272,12 +273,8 @@ fn only_secret<'t, 'a>(
         found.extend(named.map(|object| FoundSecret { document, object }));
     }
     if found.len() > 1 {
-        let mut finding =
-            Finding::refused("duplicate-secret", format!("the stream holds {} Secrets named `{name}`", found.len()));
-        for secret in &found {
-            finding = finding.at(stream.place_in(secret.document, secret.object.offset()));
-        }
-        return Err(finding.found("the last one applied would win").help("let the chart render it once").into());
+        let places = found.iter().map(|secret| stream.place_in(secret.document, secret.object.offset())).collect();
+        return Err(duplicate_secret::finding(name, places).into());
     }
     Ok(found.pop())
 }

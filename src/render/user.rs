@@ -4,6 +4,7 @@ use crate::config::Instance;
 use crate::key::KeyText;
 use crate::profile::{FieldSpec, Profile, SecretSpec};
 use crate::report::{Finding, Place, Refusal, list};
+use crate::rules::unsafe_scalar;
 use crate::values::{Found, Known, Merged};
 use crate::yaml::{Data, Number, Value};
 
@@ -69,11 +70,7 @@ impl<'v> UserValues<'v> {
             Data::Null => Ok(UserKey::Empty { place: Some(place) }),
             Data::Text(text) if text.is_empty() => Ok(UserKey::Empty { place: Some(place) }),
             Data::Text(text) => Ok(UserKey::Given { key: KeyText::from(text.as_bytes().to_vec()), place }),
-            _ => Err(Finding::refused("unsafe-scalar", format!("{} is {}, not text", paths.key, value.kind()))
-                .at(place)
-                .found("YAML reads a key of digits, or a word like `yes`, as something else than text")
-                .help("put the key in quotes")
-                .into()),
+            _ => Err(unsafe_scalar::finding(&paths.key, value.kind(), place).into()),
         }
     }
 
@@ -112,9 +109,7 @@ impl<'v> UserValues<'v> {
 }
 
 fn place(merged: &Merged, value: &Value) -> Place {
-    let (file, position) = merged.files.place(&value.span);
-    // A flag has no lines.
-    Place::at(file, (!file.starts_with("--")).then_some(position))
+    merged.files.place(&value.span)
 }
 
 /// As a template's `if` sees it.

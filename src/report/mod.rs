@@ -212,6 +212,13 @@ impl Finding {
         }
     }
 
+    /// Without the lines that its places show.
+    #[must_use]
+    pub fn without_lines(mut self) -> Self {
+        self.places.iter_mut().for_each(|place| place.shown = None);
+        self
+    }
+
     /// The exit code it asks for, if it is an error.
     pub fn exit(&self) -> Option<Exit> {
         match self.severity {
@@ -271,7 +278,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 }
 
 /// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

@@ -46,6 +46,16 @@ impl Place {
         }
     }
 
+    /// The same place, in a file in which the text begins further down and to the right.
+    #[must_use]
+    pub fn moved(mut self, lines: usize, columns: usize) -> Self {
+        for position in [&mut self.position, &mut self.end].into_iter().flatten() {
+            position.line += lines;
+            position.column += columns;
+        }
+        self
+    }
+
     /// A file as a whole.
     pub fn file(file: impl Into<String>) -> Self {
         Self::at(file, None)

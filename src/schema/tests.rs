@@ -80,22 +80,22 @@ fn a_value_of_the_wrong_type() {
     refuses(
         "    annotate: maybe\n    environments: {production: {namespace: 12, values: [a.yaml, null]}, staging: }\n",
         "
-error[wrong-type]: `annotate` must be true or false
+error[property-type]: `annotate` must be true or false
   --> keyring.yaml:5:15
    = note: found text
    = help: Whether the pods that read the keys get an annotation that restarts them after a rotation. Default: true.
 
-error[wrong-type]: `namespace` must be text
+error[property-type]: `namespace` must be text
   --> keyring.yaml:6:44
    = note: found a number
    = help: put it in quotes
 
-error[wrong-type]: item 2 of `values` must be text
+error[property-type]: item 2 of `values` must be text
   --> keyring.yaml:6:65
    = note: found null
    = help: fill it in or take it out. A values file.
 
-error[wrong-type]: `staging` must be a mapping
+error[property-type]: `staging` must be a mapping
   --> keyring.yaml:6:73
    = note: found null
    = help: fill it in or take it out. One place where the application runs, with keys of its own.
@@ -108,7 +108,7 @@ fn an_empty_file() {
     assert_eq!(
         refused(read("# nothing yet\n")),
         "\
-error[wrong-type]: this file must be a mapping
+error[property-type]: this file must be a mapping
   --> keyring.yaml:1:1
    = note: found null
    = help: fill it in or take it out. Which keyrings and environments there are, and where their keys come from. It never holds a key.

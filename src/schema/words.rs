@@ -152,7 +152,7 @@ impl<'d> Reader<'d> {
     fn wrong_type(&self, subject: &Subject<'_>, rule: &Json) -> Finding {
         let expected = type_words(rule);
         let found = subject.value.kind();
-        let finding = Finding::usage("wrong-type", format!("{} must be {expected}", subject.name))
+        let finding = Finding::usage("property-type", format!("{} must be {expected}", subject.name))
             .at(self.at(written(subject)))
             .found(format!("found {found}"));
         match (expected.as_str(), found, rule.get("description").and_then(Json::as_str)) {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::ops::Range;
 
 use base64::engine::{Engine, general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -74,6 +75,13 @@ impl MasterKey {
     /// [`Error::Cryptography`], which does not happen.
     pub fn id(&self) -> Result<KeyId, Error> {
         crypto::key_id(&self.0).map(KeyId)
+    }
+
+    /// Where master keys stand in a text: whole ones, without a typing mistake.
+    pub fn spans_in(text: &[u8]) -> Vec<Range<usize>> {
+        let starts = memchr::memmem::find_iter(text, PREFIX.as_bytes());
+        let spans = starts.map(|start| start..start + PREFIX.len() + ENCODED_LEN);
+        spans.filter(|span| text.get(span.clone()).is_some_and(|line| Self::read(line).is_ok())).collect()
     }
 
     /// Whether somebody wrote a master key where something else belongs, which a message would then show.

@@ -6,14 +6,17 @@ use std::ops::Range;
 
 use super::merge::{Map, overlay};
 use super::{Error, Files};
-use crate::yaml::{self, Data, Value, position};
+use crate::yaml::{self, Data, Position, Span, Value};
 
 /// The values in the text of this number.
 pub(super) fn values(files: &Files, file: usize) -> Result<Map, Error> {
     let (name, text) = files.get(file);
+    let stand = |offset: usize| {
+        files.place(&Span { file, start: offset, end: offset }).position.unwrap_or(Position { line: 1, column: 1 })
+    };
     let broken = |error: yaml::Error| Error::Yaml {
         name: name.to_owned(),
-        position: position(text.as_bytes(), error.offset),
+        position: stand(error.offset),
         message: error.message,
     };
     let mut all = Map::new();
@@ -21,17 +24,46 @@ pub(super) fn values(files: &Files, file: usize) -> Result<Map, Error> {
         let begin = bytes.start;
         let mut document = Value::parse(&text[bytes], file)
             .map_err(|error| broken(yaml::Error { offset: begin + error.offset, ..error }))?;
-        shift(&mut document, begin);
+        document.shift(begin);
         match document.data {
             Data::Map(map) => overlay(&mut all, map),
             Data::Null => {}
             _ => {
-                let position = position(text.as_bytes(), document.span.start);
+                let position = stand(document.span.start);
                 return Err(Error::NotMapping { name: name.to_owned(), position, kind: document.kind() });
             }
         }
     }
     Ok(all)
+}
+
+/// The values in a mapping of the text of this number.
+pub(super) fn mapping(files: &Files, file: usize, mut value: Value) -> Result<Map, Error> {
+    belong_to(&mut value, file);
+    match value.data {
+        Data::Map(map) => Ok(map),
+        Data::Null => Ok(Map::new()),
+        _ => {
+            let place = files.place(&value.span);
+            let position = place.position.unwrap_or(Position { line: 1, column: 1 });
+            Err(Error::NotMapping { name: place.file, position, kind: value.kind() })
+        }
+    }
+}
+
+/// Makes all spans those of another text.
+fn belong_to(value: &mut Value, file: usize) {
+    value.span.file = file;
+    match &mut value.data {
+        Data::List(items) => items.iter_mut().for_each(|item| belong_to(item, file)),
+        Data::Map(map) => {
+            for entry in map.values_mut() {
+                entry.key.file = file;
+                belong_to(&mut entry.value, file);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The pieces between lines that begin with `---`; nothing but a comment may follow on such a line.
@@ -52,21 +84,4 @@ fn documents(text: &str) -> Result<Vec<Range<usize>>, yaml::Error> {
     }
     pieces.push(begin..at);
     Ok(pieces)
-}
-
-/// Moves all spans of a document to where it stands in its file.
-fn shift(value: &mut Value, by: usize) {
-    value.span.start += by;
-    value.span.end += by;
-    match &mut value.data {
-        Data::List(items) => items.iter_mut().for_each(|item| shift(item, by)),
-        Data::Map(map) => {
-            for entry in map.values_mut() {
-                entry.key.start += by;
-                entry.key.end += by;
-                shift(&mut entry.value, by);
-            }
-        }
-        _ => {}
-    }
 }

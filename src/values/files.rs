@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::yaml::{Position, Span, position};
+use crate::report::Place;
+use crate::yaml::{Span, position};
 
 /// What one values file may hold at most.
 const MAX_BYTES: u64 = 16 << 20;
@@ -16,21 +18,46 @@ const MAX_BYTES: u64 = 16 << 20;
 ///
 /// No `Debug`: the texts may hold keys.
 #[derive(Default)]
-pub struct Files(Vec<(String, Zeroizing<String>)>);
+pub struct Files(Vec<Text>);
+
+struct Text {
+    name: String,
+    text: Zeroizing<String>,
+    stands: Stands,
+}
+
+/// Where a text is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stands {
+    /// It is a file.
+    Whole,
+    /// It is a block of text in a file: its first line is this line there, and all are moved to the right.
+    Inside {
+        /// The file's line that holds the first line, from 1.
+        line: usize,
+        /// Columns by which every line is moved.
+        indent: usize,
+    },
+    /// It is what stands at this place, with no lines of its own.
+    At(Box<Place>),
+}
 
 impl Files {
     /// Adds a text under its name, and gives its number.
     pub fn add(&mut self, name: String, text: Zeroizing<String>) -> usize {
-        self.0.push((name, text));
+        self.add_standing(name, text, Stands::Whole)
+    }
+
+    /// Adds a text that stands in another.
+    pub fn add_standing(&mut self, name: String, text: Zeroizing<String>, stands: Stands) -> usize {
+        self.0.push(Text { name, text, stands });
         self.0.len() - 1
     }
 
-    /// The name of the text that a span lies in, and where it begins there.
-    ///
-    /// What comes from the command line has a name (`--set a.b`) and no text: it stands at line 1, column 1.
-    pub fn place(&self, span: &Span) -> (&str, Position) {
-        let (name, text) = self.get(span.file);
-        (name, position(text.as_bytes(), span.start))
+    /// Where a span stands: in the file that holds its text.
+    pub fn place(&self, span: &Span) -> Place {
+        let Some(Text { name, text, stands }) = self.0.get(span.file) else { return Place::file("") };
+        stands.place(name, text, span.start..span.end)
     }
 
     /// Reads a file and adds it under its path.
@@ -42,7 +69,18 @@ impl Files {
 
     /// The name and the text of a number.
     pub(super) fn get(&self, file: usize) -> (&str, &str) {
-        self.0.get(file).map_or(("", ""), |(name, text)| (name, text))
+        self.0.get(file).map_or(("", ""), |Text { name, text, .. }| (name, text))
+    }
+}
+
+impl Stands {
+    /// Where bytes of the text stand in the file called `name`.
+    pub fn place(&self, name: &str, text: &str, bytes: Range<usize>) -> Place {
+        match self {
+            Self::Whole => Place::shown_in_text(name, text, bytes),
+            Self::Inside { line, indent } => Place::shown_in_text(name, text, bytes).moved(line - 1, *indent),
+            Self::At(place) => place.as_ref().clone(),
+        }
     }
 }
 

@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::report::Place;
 use crate::yaml::{Data, Position, Span, Value};
-pub use files::Files;
+pub use files::{Files, Stands};
 use merge::{Map, Nulls, overlay};
 use set::Written;
 pub use set::{Set, SetKind};
@@ -34,8 +35,23 @@ pub struct Request {
     pub before: Option<(String, Zeroizing<String>)>,
     /// The names after `-f`, in order; one name each (Helm splits `-f a,b` at the comma before).
     pub files: Vec<String>,
+    /// Values that stand in other files, over those of `files`, in order.
+    pub layers: Vec<Layer>,
     /// The `--set` flags in the order of the command line.
     pub set: Vec<Set>,
+}
+
+/// Values that stand in a file of something else: an Application, a HelmRelease. No `Debug`: it may hold keys.
+#[derive(Clone)]
+pub struct Layer {
+    /// The file, as messages name it.
+    pub file: String,
+    /// The text, and where it stands in the file.
+    pub text: Zeroizing<String>,
+    /// Where the text stands.
+    pub stands: Stands,
+    /// The mapping in the text that holds the values; `None`: the text is YAML of its own.
+    pub mapping: Option<Value>,
 }
 
 /// What is known of the values.
@@ -142,6 +158,35 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Where it was seen.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Io { name, .. } | Self::TooLarge { name } | Self::Chart { name, .. } => {
+                Some(Place::file(name.clone()))
+            }
+            Self::NotUtf8 { name, position }
+            | Self::Yaml { name, position, .. }
+            | Self::NotMapping { name, position, .. } => {
+                Some(Place { position: Some(*position), ..Place::file(name.clone()) })
+            }
+            Self::Set { .. } | Self::NotForDependency { .. } => None,
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::TooLarge { .. } => "it is larger than 16 MiB".to_owned(),
+            Self::NotUtf8 { .. } => "it is not UTF-8".to_owned(),
+            Self::Yaml { message, .. } | Self::Chart { message, .. } => message.clone(),
+            Self::NotMapping { kind, .. } => format!("{kind} where a mapping of values is needed"),
+            Self::Set { .. } | Self::NotForDependency { .. } => self.to_string(),
+        }
+    }
+}
+
 /// Merges what the request names.
 ///
 /// Without a chart the result is what the user says: chart defaults are not known then, and not asked for.
@@ -163,6 +208,14 @@ pub fn read(request: &Request) -> Result<Known, Error> {
     for name in &request.files {
         let file = files.read(Path::new(name))?;
         overlay(&mut values, document::values(&files, file)?);
+    }
+    for layer in &request.layers {
+        let file = files.add_standing(layer.file.clone(), layer.text.clone(), layer.stands.clone());
+        let map = match &layer.mapping {
+            Some(mapping) => document::mapping(&files, file, mapping.clone())?,
+            None => document::values(&files, file)?,
+        };
+        overlay(&mut values, map);
     }
     for (kind, file, assignment) in flags {
         assign::assign(&mut values, assignment, kind, file, &mut files)?;
@@ -188,7 +241,8 @@ fn parsed_flags(request: &Request, files: &mut Files) -> Result<Vec<Flag>, Error
             None => set.kind.flag().to_owned(),
         };
         let assignments = set::parse(set).map_err(|message| Error::Set { flag: name.clone(), message })?;
-        let file = files.add(name, Zeroizing::default());
+        let place = set.place.clone().unwrap_or_else(|| Place::file(name.clone()));
+        let file = files.add_standing(name, Zeroizing::default(), Stands::At(Box::new(place)));
         flags.extend(assignments.into_iter().map(|assignment| (set.kind, file, assignment)));
     }
     Ok(flags)

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::json;
+use crate::report::Place;
 use crate::yaml::{Data, Number, Span, Value};
 
 /// Names in one path, as in Helm.
@@ -47,6 +48,8 @@ pub struct Set {
     pub kind: SetKind,
     /// What follows it.
     pub text: Zeroizing<String>,
+    /// Where it is written, if not on the command line.
+    pub place: Option<Place>,
 }
 
 /// One step into the values.

@@ -9,7 +9,7 @@ use super::merge::drop_nulls;
 use super::*;
 
 fn set(kind: SetKind, text: &str) -> Set {
-    Set { kind, text: Zeroizing::new(text.to_owned()) }
+    Set { kind, text: Zeroizing::new(text.to_owned()), place: None }
 }
 
 fn map(yaml: &str) -> Map {
@@ -64,17 +64,16 @@ fn every_value_knows_where_it_is_written() {
         ..of_chart(dir.path())
     });
     let cases = [
-        ("a.default", "values.yaml", 2, 12),
-        ("a.b", "one.yaml", 3, 6),
-        ("a.c", "two.yaml", 4, 6),
-        ("s.y", "--set s.x", 1, 1),
-        ("f", "key.txt", 1, 1),
+        ("a.default", "values.yaml:2:12"),
+        ("a.b", "one.yaml:3:6"),
+        ("a.c", "two.yaml:4:6"),
+        ("s.y", "--set s.x"),
+        ("f", "key.txt:1:1"),
     ];
-    for (at, name, line, column) in cases {
+    for (at, expected) in cases {
         let Found::Value(value) = merged.at(at) else { panic!("no {at}") };
-        let (file, position) = merged.files.place(&value.span);
-        assert!(file.ends_with(name), "{at}: {file}");
-        assert_eq!(position, Position { line, column }, "{at}");
+        let place = merged.files.place(&value.span).to_string();
+        assert!(place.ends_with(expected), "{at}: {place}");
     }
 }
 

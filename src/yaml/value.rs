@@ -137,6 +137,25 @@ impl Value {
         path.into_iter().try_fold(self, |value, key| value.get(key))
     }
 
+    /// Moves all spans, of a document that begins so many bytes behind the start of its text.
+    pub fn shift(&mut self, by: usize) {
+        let shift = |span: &mut Span| {
+            span.start += by;
+            span.end += by;
+        };
+        shift(&mut self.span);
+        match &mut self.data {
+            Data::List(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Data::Map(map) => {
+                for entry in map.values_mut() {
+                    shift(&mut entry.key);
+                    entry.value.shift(by);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What kind of value this is, for messages.
     pub fn kind(&self) -> &'static str {
         match &self.data {

@@ -38,7 +38,9 @@ impl Home {
     }
 
     pub fn with(config: &str, files: &[(&str, &str)]) -> Self {
-        let folder = folder(&[&[("keyring.yaml", config)], files].concat());
+        // What a user keeps out of git, `check` leaves out.
+        let ignored = (".gitignore", "backup/\nstaging/\n*.key\n");
+        let folder = folder(&[&[("keyring.yaml", config), ignored], files].concat());
         Self { folder, variables: Vec::new() }
     }
 

@@ -42,6 +42,14 @@ impl Run {
         self
     }
 
+    /// Asserts a report on stdout: this exit code, this finding.
+    pub fn reported(&self, code: i32, id: &str) -> &Self {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        assert!(self.stdout.contains(&format!("error[{id}]")), "no error[{id}] in:\n{}", self.stdout);
+        assert_eq!(self.stderr, "", "something was said beside the report");
+        self
+    }
+
     /// Asserts success.
     pub fn done(&self) -> &Self {
         assert_eq!(self.code, 0, "{}", self.stderr);

@@ -1,0 +1,206 @@
+//! Values that are deployed together: merged as Helm would, and judged as a whole.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::facts::{ConfigMap, Deployment};
+use super::home::Home;
+use crate::config::{Instance, Mode};
+use crate::lock::{Lock, Owner};
+use crate::profile::Profile;
+use crate::render::UserValues;
+use crate::report::{Finding, Place};
+use crate::rules::{self, Deployed, unreadable};
+use crate::values::{self, Known, Merged, Request};
+use crate::yaml::{Data, Value};
+
+/// What is expected of a set.
+pub struct Expected<'e> {
+    /// The keys come from outside the chart.
+    pub external: bool,
+    /// A deploy step brings the key into the values.
+    pub injected: bool,
+    /// How strict it is.
+    pub mode: Mode,
+    /// The lock, and whose lines speak of it.
+    pub lock: Option<(&'e Lock, Owner<'e>)>,
+}
+
+/// A profile, its instance in the values, and whether the chart certainly is the profile's.
+pub type Candidate<'c> = (&'c Profile, Instance, bool);
+
+/// What has been judged as a whole: no file of it is judged alone.
+#[derive(Default)]
+pub struct Judged {
+    files: BTreeSet<PathBuf>,
+}
+
+impl Judged {
+    /// Whether a file is part of a set.
+    pub fn has(&self, file: &str) -> bool {
+        self.files.contains(&canonical(Path::new(file)))
+    }
+
+    /// Merges and judges one set.
+    pub fn set(
+        &mut self,
+        title: &str,
+        place: &Place,
+        request: &Request,
+        candidates: &[Candidate<'_>],
+        expected: &Expected<'_>,
+    ) -> Vec<Finding> {
+        let files =
+            request.files.iter().map(PathBuf::from).chain(request.layers.iter().map(|layer| (&layer.file).into()));
+        self.files.extend(files.map(|file| canonical(&file)));
+        match values::read(request) {
+            Ok(known) => judge(title, place, &known, candidates, expected),
+            // The file that is broken has a finding of its own, if it was looked at.
+            Err(error) => vec![unreadable::finding(error.place().unwrap_or_else(|| place.clone()), &error.reason())],
+        }
+    }
+
+    /// Merges and judges what deploys a chart.
+    pub fn deployment(&mut self, mut deployment: Deployment, all: &Repository<'_>) -> Vec<Finding> {
+        let mut layers = Vec::new();
+        for from in &deployment.from {
+            let fits = |map: &&ConfigMap| {
+                map.name == from.name && is_expected(map.namespace.as_deref(), from.namespace.as_deref())
+            };
+            let found =
+                all.config_maps.iter().find(fits).and_then(|map| map.data.iter().find(|(key, _)| *key == from.key));
+            match found {
+                Some((_, layer)) => layers.push(layer.clone()),
+                None if from.optional => {}
+                None => deployment.unknown = Some("a ConfigMap of `valuesFrom` is not in this repository".to_owned()),
+            }
+        }
+        layers.append(&mut deployment.request.layers);
+        deployment.request.layers = layers;
+        let Deployment { title, place, chart, namespace, request, unknown, plugin, .. } = &deployment;
+        let local = request.chart.as_deref().map(about_chart).unwrap_or_default();
+        let mut found = Vec::new();
+        for profile in all.profiles {
+            let prefix = prefix_of(profile, chart.as_deref(), &local);
+            let external = *plugin || all.homes.iter().any(|home| home.supplies(profile, namespace.as_deref()));
+            let said = all.homes.iter().find_map(|home| home.values_of(profile, namespace.as_deref()));
+            let expected = Expected {
+                external,
+                injected: said.is_some_and(|pair| pair.mode == Mode::Gitops),
+                mode: said.map_or(Mode::Gitops, |pair| pair.mode),
+                lock: None,
+            };
+            let certain = prefix.is_some() && unknown.is_none();
+            let candidates = [(profile, Instance { values: prefix, secret: None }, certain)];
+            found.extend(self.set(title, place, request, &candidates, &expected));
+        }
+        found
+    }
+}
+
+/// What is known of the repository when its deployments are judged.
+pub struct Repository<'r> {
+    /// How charts spell their keys.
+    pub profiles: &'r [Profile],
+    /// Its keyring.yaml files.
+    pub homes: &'r [Home],
+    /// Its ConfigMaps.
+    pub config_maps: &'r [ConfigMap],
+}
+
+fn judge(
+    title: &str,
+    place: &Place,
+    known: &Known,
+    candidates: &[Candidate<'_>],
+    expected: &Expected<'_>,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (profile, instance, certain) in candidates {
+        let Ok(user) = UserValues::new(known, profile, instance) else { continue };
+        // What another chart's profile would look for is not missing here.
+        if !certain && !matches!(known, Known::Values(merged) if holds_any(merged, profile, instance)) {
+            continue;
+        }
+        found.extend(rules::of_deployed(&Deployed {
+            title: title.to_owned(),
+            place: place.clone(),
+            profile,
+            known,
+            user,
+            external: expected.external,
+            injected: expected.injected,
+            mode: expected.mode,
+            certain: *certain,
+            lock: expected.lock,
+        }));
+    }
+    found
+}
+
+/// Whether the mapping that would hold a key of the profile is there.
+fn holds_any(merged: &Merged, profile: &Profile, instance: &Instance) -> bool {
+    let prefix: Vec<&str> =
+        instance.values.iter().flat_map(|prefix| prefix.split('.')).filter(|p| !p.is_empty()).collect();
+    fn below(value: &Value, path: &[&str], depth: usize) -> bool {
+        let here = value.at(path.iter().copied()).is_some();
+        here || (depth > 0 && value.map().into_iter().flatten().any(|(_, entry)| below(&entry.value, path, depth - 1)))
+    }
+    let Some(start) = merged.value.at(prefix.iter().copied()) else { return false };
+    profile.values_paths().iter().any(|path| {
+        let steps: Vec<&str> = path.split('.').collect();
+        let holders =
+            steps.split_last().map_or(&[][..], |(_, holders)| if holders.is_empty() { &steps } else { holders });
+        below(start, holders, if prefix.is_empty() { 2 } else { 0 })
+    })
+}
+
+/// The name of a chart, and those of its dependencies with the key under which each has its values.
+#[derive(Default)]
+struct About {
+    name: String,
+    dependencies: Vec<(String, String)>,
+}
+
+fn about_chart(folder: &Path) -> About {
+    let text = crate::schema::read_text(&folder.join("Chart.yaml")).unwrap_or_default();
+    let Ok(about) = Value::parse(&text, 0) else { return About::default() };
+    let word = |value: &Value, key: &str| value.get(key).and_then(Value::text).map(str::to_owned);
+    let listed = match about.get("dependencies").map(|list| &list.data) {
+        Some(Data::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let dependencies = listed.iter().filter_map(|item| {
+        let name = word(item, "name")?;
+        let key = word(item, "alias").unwrap_or_else(|| name.clone());
+        Some((name, key))
+    });
+    About { name: word(&about, "name").unwrap_or_default(), dependencies: dependencies.collect() }
+}
+
+/// Where the values of the profile's chart lie in those of a chart's folder.
+pub fn prefix_in(profile: &Profile, folder: &Path) -> Option<String> {
+    prefix_of(profile, None, &about_chart(folder))
+}
+
+/// Where the values of the profile's chart lie; `None` if the chart is another one.
+fn prefix_of(profile: &Profile, chart: Option<&str>, local: &About) -> Option<String> {
+    let is_it = |name: &str| profile.charts.iter().any(|chart| chart == name);
+    if chart.is_some_and(is_it) || is_it(&local.name) {
+        return Some(String::new());
+    }
+    let dependency = local.dependencies.iter().find(|(name, _)| is_it(name));
+    dependency.map(|(_, key)| key.clone())
+}
+
+/// Whether two namespaces may be the same: one that nobody names is any.
+pub fn is_expected(one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
