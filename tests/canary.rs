@@ -192,6 +192,91 @@ fn no_output_of_any_run_holds_a_key() {
     }
 }
 
+/// Puts a key into every kind of file that `check` reads, broken ones too, and reads every format.
+#[test]
+fn no_report_of_check_holds_a_key() {
+    let mut ids = BTreeSet::new();
+    for key in CANARIES {
+        let quoted = yaml_quoted(key);
+        let base64 = STANDARD.encode(key);
+        let values = format!("secrets:\n  keysEncryption:\n    userEncryptionKey: {quoted}\n");
+        let inside: String = values.lines().map(|line| format!("        {line}\n")).collect();
+        let application = |helm: &str| {
+            format!(
+                "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: a}}\nspec:\n  source:\n    chart: lightrun\n    helm:\n{helm}"
+            )
+        };
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n    - name: c\n      env:\n";
+        let files = [
+            ("keyring.yaml", "apiVersion: helm-keyring/v1\nkeyrings:\n  lightrun:\n    profile: lightrun\n    environments: {a: {values: [values.yaml]}}\n".to_owned()),
+            ("values.yaml", values.clone()),
+            ("flow.yaml", format!("secrets: {{keysEncryption: {{rotateKey: true, userEncryptionKey: {quoted}}}}}\n")),
+            ("list.yaml", format!("secrets: {{keysEncryption: {{userEncryptionKey: [{quoted}]}}}}\n")),
+            ("name.yaml", format!("secrets: {{keysEncryption: {{{quoted}: 1, userEncryptionkey: {quoted}}}}}\n")),
+            ("block.yaml", format!("secrets:\n  keysEncryption:\n    userEncryptionKey: |\n      {key}\n    userEncryptionKey: >-\n      {key}\n")),
+            ("comment.yaml", format!("secrets:\n  keysEncryption:\n    # {key}\n    rotateKey: true  # {key}\n")),
+            ("broken.yaml", format!("secrets:\n  keysEncryption: [{quoted}\n")),
+            ("plain.yaml", format!("secrets:\n  keysEncryption:\n    userEncryptionKey: *{key}\n")),
+            ("second.yaml", format!("{values}---\n{quoted}: {{a: 1}}\n")),
+            ("app.yaml", application(&format!("      values: |\n{inside}"))),
+            ("folded.yaml", application(&format!("      values: >\n{inside}\n"))),
+            ("object.yaml", application(&format!("      valuesObject:\n{inside}"))),
+            ("parameter.yaml", application(&format!("      parameters:\n        - {{name: secrets.keysEncryption.userEncryptionKey, value: {quoted}}}\n"))),
+            ("secret.yaml", format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{encryption-key-0: {quoted}}}\ndata: {{encryption-key-1: {base64}}}\n")),
+            ("twice.yaml", format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: t}}\ndata: {{encryption-key-0: {base64}}}\n---\napiVersion: v1\nkind: Secret\nmetadata: {{name: t}}\ndata: {{encryption-key-0: '{key}'}}\n")),
+            ("map.yaml", format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{DEVMESH_ENCRYPTION_KEY: {quoted}}}\n")),
+            ("pod.yaml", format!("{pod}        - {{name: DEVMESH_ENCRYPTION_KEY, value: {quoted}}}\n")),
+            ("compose.yaml", format!("services:\n  a:\n    environment:\n      - DEVMESH_ENCRYPTION_KEY={key}\n")),
+            (".env", format!("DEVMESH_ENCRYPTION_KEY={key}\nexport ENCRYPTION_MASTER_KEY='{key}' # {key}\n")),
+            ("ignored.yaml", format!("secrets:\n  keysEncryption:\n    rotateKey: true  # helm-keyring: ignore[{key}] {key}\n")),
+            ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n".to_owned()),
+            ("c/templates/a.yaml", format!("a: {{{{ randAlphaNum 5 | default {quoted} }}}} # {key}\nb: {key} {{{{ now }}}}\n")),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let folder = folder(&files);
+        for format in ["human", "json", "sarif", "github"] {
+            for paths in [&["."][..], &["-"]] {
+                let args = [&["check", "--format", format][..], paths].concat();
+                let mut run = keyring(folder.path(), &args, &[], &values);
+                if let Ok(mut report) = serde_json::from_str::<serde_json::Value>(&run.stdout) {
+                    // The pages of the rules are the same for every key.
+                    if let Some(tool) = report.pointer_mut("/runs/0/tool") {
+                        tool.take();
+                    }
+                    run.stdout = report.to_string();
+                }
+                for form in forms(key) {
+                    let (out, err) = (&run.stdout, &run.stderr);
+                    assert!(!out.contains(&form) && !err.contains(&form), "check {args:?}: a key in:\n{out}{err}");
+                }
+                ids.extend(
+                    run.stdout.lines().filter_map(|line| Some(line.split_once('[')?.1.split_once("]: ")?.0.to_owned())),
+                );
+            }
+        }
+    }
+    let expected = [
+        "duplicate-field",
+        "duplicate-secret",
+        "ignored-document",
+        "key-in-plaintext",
+        "key-in-string-data",
+        "key-length",
+        "random-template",
+        "reused-key",
+        "rotate-in-gitops",
+        "unknown-field",
+        "unreadable",
+        "unresolved-reference",
+        "unsafe-scalar",
+        "useless-ignore",
+        "weak-key",
+        "wrong-type",
+    ];
+    let missing: Vec<_> = expected.iter().filter(|id| !ids.contains(**id)).collect();
+    assert!(missing.is_empty(), "nothing found by {missing:?}; by {ids:?}");
+}
+
 /// Puts a key through every command of the key-holder, from a file, from stdin and from a Secret.
 #[test]
 fn the_key_holder_s_commands_show_no_key() {

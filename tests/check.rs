@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use common::{keyring, root};
+use common::{KEYS, Run, folder, keyring, lock_all, root};
 use helm_keyring::check::{Request, check};
 use helm_keyring::report::{Finding, Place};
 use helm_keyring::rules::RULES;
@@ -148,4 +148,191 @@ fn the_healthy_twin_gives_nothing() {
     copied(&root().join("testdata/gitops/healthy"), dir.path());
     let run = keyring(dir.path(), &["check", "--fail-on", "note"], &[], "");
     assert_eq!((run.code, run.stdout.as_str()), (0, "no findings; 40 files checked\n"), "{}", run.stderr);
+}
+
+/// Runs `check` in a folder with these files.
+fn run(files: &[(&str, &str)], args: &str) -> Run {
+    let dir = folder(files);
+    fs::create_dir(dir.path().join(".git")).unwrap();
+    keyring(dir.path(), &[&["check"][..], &args.split_whitespace().collect::<Vec<_>>()].concat(), &[], "")
+}
+
+const ROTATES: &str = "secrets:\n  keysEncryption:\n    rotateKey: true\n";
+const EMPTY: &str = "secrets:\n  keysEncryption:\n    userEncryptionKey: \"\"\n";
+
+fn with_key(key: &str) -> String {
+    format!("secrets:\n  keysEncryption:\n    userEncryptionKey: {key}\n")
+}
+
+#[test]
+fn several_formats_go_to_their_files() {
+    let dir = folder(&[("values.yaml", ROTATES)]);
+    let args = [
+        "check", "--format", "github", "--format", "sarif", "--format", "json", "--output", "a.sarif", "--output",
+        "a.json",
+    ];
+    let run = keyring(dir.path(), &args, &[], "");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stdout.starts_with("::error file=values.yaml,line=3,"), "{}", run.stdout);
+    let read = |file: &str| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(dir.path().join(file)).unwrap()).unwrap()
+    };
+    assert_eq!(read("a.sarif")["runs"][0]["results"][0]["ruleId"], "rotate-in-gitops");
+    assert_eq!(read("a.json")["findings"][0]["id"], "rotate-in-gitops");
+    // A stray `]` keeps this pattern of the official schema from being a regular expression.
+    let schema = include_str!("../testdata/sarif/sarif-schema-2.1.0.json").replace("{2}]?$", "{2}$");
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    assert!(schema.is_valid(&read("a.sarif")));
+    let too_many = keyring(dir.path(), &["check", "--format", "json", "--format", "sarif"], &[], "");
+    too_many.refused(2, "usage");
+}
+
+#[test]
+fn a_weight_in_keyring_yaml_and_fail_on_decide_the_exit_code() {
+    let config = |rules: &str| {
+        format!(
+            "apiVersion: helm-keyring/v1\ncheck: {{rules: {rules}}}\nkeyrings: {{app: {{profile: lightrun, environments: {{a: {{}}}}}}}}\n"
+        )
+    };
+    let code = |rules: &str, args: &str| run(&[("values.yaml", ROTATES), ("keyring.yaml", &config(rules))], args).code;
+    assert_eq!(code("{}", ""), 1);
+    assert_eq!(code("{}", "--fail-on never"), 0);
+    assert_eq!(code("{rotate-in-gitops: warning}", ""), 0);
+    assert_eq!(code("{rotate-in-gitops: warning}", "--fail-on warning"), 1);
+    assert_eq!(code("{rotate-in-gitops: {severity: note}}", "--fail-on warning"), 0);
+    assert_eq!(code("{rotate-in-gitops: note}", "--fail-on note"), 1);
+    assert_eq!(code("{rotate-in-gitops: \"off\"}", "--fail-on note"), 0);
+    assert_eq!(code("{rotate-in-gitops: {exclude: [\"val*.yaml\"]}}", ""), 0);
+    assert_eq!(code("{rotate-in-gitops: {exclude: [\"other/**\"]}}", ""), 1);
+    assert_eq!(code("{rotate-in-gitop: note}", "--fail-on never"), 2, "a name that is no rule's");
+}
+
+#[test]
+fn the_nearest_keyring_yaml_counts() {
+    let config = |weight: &str| {
+        format!(
+            "apiVersion: helm-keyring/v1\ncheck: {{rules: {{rotate-in-gitops: {weight}}}}}\nkeyrings: {{app: {{profile: lightrun, environments: {{a: {{}}}}}}}}\n"
+        )
+    };
+    let (outer, inner) = (config("error"), config("note"));
+    let files = [
+        ("keyring.yaml", outer.as_str()),
+        ("values.yaml", ROTATES),
+        ("in/keyring.yaml", &inner),
+        ("in/values.yaml", ROTATES),
+    ];
+    let run = run(&files, "");
+    assert_eq!(run.ids_of_stdout(), ["note in/values.yaml:3:16", "error values.yaml:3:16"]);
+}
+
+#[test]
+fn what_git_ignores_is_left_out_unless_it_is_named() {
+    let key = with_key(KEYS[0]);
+    let files = [(".gitignore", "local.yaml\n"), ("local.yaml", key.as_str()), ("short.yaml", EMPTY)];
+    assert!(!run(&files, "").stdout.contains("local.yaml"));
+    // Named, it is looked at; what git does not take cannot be committed.
+    let named = run(&files, "local.yaml");
+    assert_eq!((named.code, named.stdout.as_str()), (0, "no findings; 1 file checked\n"));
+}
+
+#[test]
+fn files_are_merged_as_they_are_given() {
+    let key = with_key(KEYS[0]);
+    let files = [("empty.yaml", EMPTY), ("key.yaml", key.as_str()), ("other.yaml", "a: 1\n")];
+    let ids = |args: &str| run(&files, args).ids_of_stdout();
+    assert_eq!(ids("-f empty.yaml"), ["error empty.yaml:3:24"]);
+    assert_eq!(ids("-f key.yaml -f empty.yaml"), ["error empty.yaml:3:24", "error key.yaml:3:24"]);
+    assert_eq!(ids("-f empty.yaml -f key.yaml"), ["error key.yaml:3:24"], "only the plaintext is wrong");
+}
+
+#[test]
+fn the_lock_is_compared_with_values_and_a_sealed_file() {
+    let (one, two) = (with_key(KEYS[0]), with_key(KEYS[1]));
+    let config = |source: &str| {
+        format!(
+            "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: lightrun\n    environments: {{a: {{values: [values.yaml], source: {source}}}}}\n"
+        )
+    };
+    for (values, source, expected) in [
+        (&one, "{values: {}}", None),
+        (&two, "{values: {}}", Some((4, "lock-mismatch"))),
+        (&one, "{env: {}}", None),
+        (&two, "{env: {}}", Some((1, "key-conflict"))),
+    ] {
+        let config = config(source);
+        let dir = folder(&[("keyring.yaml", config.as_str()), ("values.yaml", values.as_str()), (".git/HEAD", "")]);
+        lock_all(dir.path(), "lightrun", &[("app/a", "encryption-key-0", 0, KEYS[0])]);
+        let run = keyring(dir.path(), &["check"], &[], "");
+        match expected {
+            Some((code, id)) => drop(run.reported(code, id)),
+            None => assert!(!run.stdout.contains("error[lock") && !run.stdout.contains("conflict"), "{}", run.stdout),
+        }
+    }
+}
+
+#[test]
+fn a_sealed_file_with_more_keys_than_the_lock_is_seen_without_a_master_key() {
+    let config = "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: lightrun\n    environments: {a: {source: {sealed: {file: a.sealed, masterKeyFile: deploy.key}}}}\n";
+    let dir = folder(&[("keyring.yaml", config), (".gitignore", "*.key\n"), (".git/HEAD", "")]);
+    let run = |args: &str| keyring(dir.path(), &args.split(' ').collect::<Vec<_>>(), &[], "");
+    run("sealed init -e a --deploy-key-file deploy.key --recovery-key-file recovery.key").done();
+    run("sealed add -e a").done();
+    run("lock -e a").done();
+    run("check").done();
+    let lock = fs::read_to_string(dir.path().join("keyring.lock")).unwrap();
+    run("rotate -e a").done();
+    fs::write(dir.path().join("keyring.lock"), lock).unwrap();
+    fs::remove_file(dir.path().join("deploy.key")).unwrap();
+    run("check").reported(4, "lock-behind");
+}
+
+#[test]
+fn master_keys_and_files_of_keys_do_not_belong_into_a_repository() {
+    let config = "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: lightrun\n    environments:\n      a: {source: {sealed: {file: a.sealed}}}\n      b: {source: {dir: {path: keys}}}\n";
+    let dir = folder(&[("keyring.yaml", config), ("keys/encryption-key-0", KEYS[0]), (".git/HEAD", "")]);
+    let run = |args: &str| keyring(dir.path(), &args.split(' ').collect::<Vec<_>>(), &[], "");
+    run("sealed init -e a --deploy-key-file deploy.key --recovery-key-file recovery.key").done();
+    let seen = run("check");
+    assert_eq!(seen.ids_of_stdout(), ["error deploy.key:1:1", "error keys/encryption-key-0", "error recovery.key:1:1"]);
+    fs::write(dir.path().join(".gitignore"), "*.key\nkeys/\n").unwrap();
+    run("check").done();
+}
+
+#[test]
+fn a_stream_is_judged_before_and_after_render() {
+    let stream = include_str!("../testdata/streams/lightrun-small.yaml").replace("@KEY@", KEYS[0]);
+    let dir = folder(&[("values.yaml", &with_key(KEYS[0]))]);
+    let before = keyring(dir.path(), &["check", "-"], &[], &stream);
+    assert!(before.stdout.contains("warning[key-in-string-data]"), "{}", before.stdout);
+    assert!(!before.stdout.contains("key-in-plaintext"), "a stream is no file: {}", before.stdout);
+    let rendered = keyring(dir.path(), &["render", "-f", "values.yaml"], &[], &stream);
+    let after = keyring(dir.path(), &["check", "-"], &[], &rendered.done().stdout);
+    assert_eq!(after.done().stdout, "no findings; 1 file checked\n");
+}
+
+#[test]
+fn a_chart_is_only_read_where_there_is_no_helm() {
+    let chart = root().join("testdata/charts/unstable/password");
+    let dir = folder(&[]);
+    let run = keyring(dir.path(), &["check", "--chart", &chart.display().to_string()], &[("HELM_BIN", "/none")], "");
+    assert!(run.stdout.contains("warning[helm-not-there]"), "{}", run.stdout);
+    assert!(run.stdout.contains("warning[random-template]"), "{}", run.stdout);
+}
+
+#[test]
+fn every_finding_can_be_explained() {
+    let dir = folder(&[]);
+    let explain = |id: &str| keyring(dir.path(), &["explain", id], &[], "");
+    for rule in &RULES {
+        assert_eq!(explain(rule.info.id).done().stdout, rule.info.page, "{}", rule.info.id);
+    }
+    assert!(explain("no-lock").done().stdout.starts_with("# `no-lock`\n\n"));
+    explain("key-lenght").refused(2, "unknown-rule");
+    let all = keyring(dir.path(), &["explain"], &[], "");
+    assert!(RULES.iter().all(|rule| all.done().stdout.contains(rule.info.id)));
+}
+
+#[test]
+fn a_path_that_is_not_there_is_an_error() {
+    run(&[], "nowhere").refused(5, "unreadable-file");
 }

@@ -50,6 +50,16 @@ fn the_refusal_in_the_readme_is_the_real_one() {
     }
 }
 
+const MARK_OF_CHECK: &str = "<!-- tests/readme.rs runs this block too. -->\n```console\n";
+
+#[test]
+fn the_picture_of_check_is_the_real_one() {
+    let [(command, report), (echo, code)] = &console(block(MARK_OF_CHECK))[..] else { panic!("two commands") };
+    let run = keyring(root(), &arguments(command, "helm-keyring "), &[], "");
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), (report.as_str(), ""));
+    assert_eq!((echo.as_str(), format!("{}\n", run.code).as_str()), ("echo $?", code.as_str()));
+}
+
 #[test]
 fn the_keyring_yaml_in_the_readme_is_one() {
     let config = Config::parse(Path::new("README.md"), block("```yaml\n").to_owned());

@@ -1,9 +1,8 @@
 //! `# helm-keyring: ignore[rule] reason`, on the line of a finding or on a line of its own above it.
 
 use super::text::Text;
-use crate::report::{Finding, Place};
-use crate::rules::{self, useless_ignore};
-use crate::schema::shown;
+use crate::report::{Finding, Place, nearest};
+use crate::rules::{self, RULES, useless_ignore};
 
 const MARK: &str = "helm-keyring: ignore[";
 
@@ -88,7 +87,9 @@ impl Ignore {
             None if !self.used => (self.rules.first(), useless_ignore::Why::HitsNothing),
             None => return None,
         };
-        let rule = rule.filter(|rule| shown(rule).is_some());
+        // Whatever else stands there may be a key.
+        let is_name = |rule: &&String| nearest(rule, RULES.iter().map(|known| known.info.id)).is_some();
+        let rule = rule.filter(is_name);
         Some(useless_ignore::finding(rule.map(String::as_str), why, self.place.clone()))
     }
 }

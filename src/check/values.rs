@@ -83,10 +83,16 @@ fn begins(value: &Value, profile: &Profile) -> bool {
         let steps: Vec<&str> = path.split('.').collect();
         match steps.as_slice() {
             [only] => value.map().is_some_and(|map| map.keys().any(|name| name == only)),
-            [holders @ .., _] => holds(value, holders),
+            [holders @ .., _] => holds(value, holders) || is_no_mapping(value, holders),
             [] => false,
         }
     })
+}
+
+/// Whether the holder is there and is no mapping. One name alone may be another chart's.
+fn is_no_mapping(value: &Value, holders: &[&str]) -> bool {
+    let holder = value.at(holders.iter().copied());
+    holders.len() > 1 && holder.is_some_and(|holder| holder.map().is_none() && !matches!(holder.data, Data::Null))
 }
 
 fn holds(value: &Value, steps: &[&str]) -> bool {

@@ -4,11 +4,13 @@
 //! occurs in Rust code but in that table: whatever the program knows of a chart, it knows from here.
 
 mod load;
+mod paths;
 mod policy;
 
 use serde::Deserialize;
 
 pub use load::{SCHEMA, load, shipped, shipped_names};
+pub use paths::ValueType;
 
 use crate::key::Policy;
 
@@ -29,46 +31,6 @@ impl Profile {
     /// Every ring of the profile with the Secret it lies in.
     pub fn rings(&self) -> impl Iterator<Item = (usize, &FieldSpec)> {
         self.secrets.iter().enumerate().flat_map(|(i, secret)| secret.fields.iter().map(move |field| (i, field)))
-    }
-}
-
-/// What the chart expects at one of its paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
-    /// A text.
-    Text,
-    /// A boolean.
-    Switch,
-}
-
-impl std::fmt::Display for ValueType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Switch => "true or false",
-        })
-    }
-}
-
-impl Profile {
-    /// Every values path that the profile knows, with what stands there; null is allowed everywhere.
-    pub fn typed_values(&self) -> Vec<(&str, ValueType)> {
-        let mut paths = Vec::new();
-        for secret in &self.secrets {
-            paths.extend(secret.values.rendered.as_deref().map(|path| (path, ValueType::Switch)));
-            paths.extend(secret.values.existing.as_deref().map(|path| (path, ValueType::Text)));
-            for values in secret.fields.iter().filter_map(|field| field.values.as_ref()) {
-                paths.push((values.key.as_str(), ValueType::Text));
-                paths.extend(values.rotate.as_deref().map(|path| (path, ValueType::Switch)));
-            }
-        }
-        paths
-    }
-
-    /// The values paths of its keys and of what rotates them.
-    pub fn values_paths(&self) -> Vec<&str> {
-        let fields = self.rings().filter_map(|(_, ring)| ring.values.as_ref());
-        fields.flat_map(|values| std::iter::once(values.key.as_str()).chain(values.rotate.as_deref())).collect()
     }
 }
 

@@ -116,7 +116,8 @@ impl Question<'_, '_> {
             UserKey::Empty { place: Some(place) } => refused.push(auto_generated_key::finding(ring).at(place)),
             UserKey::Given { key, place } => {
                 let judge = Judge { from: "the values", gitops: true, trims: false };
-                let judged = judge.key(ring, &first_field(ring), key, true, &mut Vec::new());
+                let path = ring.values.as_ref().map_or_else(|| first_field(ring), |values| values.key.clone());
+                let judged = judge.key(ring, &path, key, true, &mut Vec::new());
                 refused.extend(judged.err().map(|finding| finding.at(place)));
             }
             UserKey::Empty { place: None } | UserKey::Unknown { .. } => {}

@@ -104,7 +104,7 @@ impl Rule {
             id: rule.id,
             short_description: Some(Message { text: rule.finds.to_owned() }),
             help: Some(Help { text: rule.page, markdown: rule.page }),
-            help_uri: HOME.map(|home| format!("{home}/blob/main/docs/rules.md#{}", rule.id)),
+            help_uri: HOME.map(|home| format!("{home}/blob/main/docs/rules/{}.md", rule.id)),
             default_configuration: Configuration { level: rule.level },
         }
     }

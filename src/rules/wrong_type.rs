@@ -18,6 +18,9 @@ fn look(values: &ValuesSeen<'_, '_>) -> Vec<Finding> {
 }
 
 fn judge(values: &ValuesSeen<'_, '_>, path: &str, expected: ValueType) -> Option<Finding> {
+    if let Some(finding) = no_mapping_on_the_way(values, path) {
+        return Some(finding);
+    }
     let value = values.value.at(path.split('.'))?;
     let place = || (values.place)(value.span.start..value.span.end);
     match (expected, &value.data) {
@@ -30,6 +33,24 @@ fn judge(values: &ValuesSeen<'_, '_>, path: &str, expected: ValueType) -> Option
         }
         _ => Some(finding(path, value, expected).at(place())),
     }
+}
+
+/// What stands where a mapping must lead on to the path's end.
+fn no_mapping_on_the_way(values: &ValuesSeen<'_, '_>, path: &str) -> Option<Finding> {
+    for (end, _) in path.match_indices('.') {
+        let way = path.get(..end)?;
+        let value = values.value.at(way.split('.'))?;
+        if !matches!(value.data, Data::Map(_) | Data::Null) {
+            let title = format!("{way} is {}, where a mapping is needed", value.kind());
+            return Some(
+                Finding::refused("wrong-type", title)
+                    .at((values.place)(value.span.start..value.span.end))
+                    .found(format!("the chart looks for {path} in it"))
+                    .help("write a mapping, or take the line out"),
+            );
+        }
+    }
+    None
 }
 
 fn finding(path: &str, value: &Value, expected: ValueType) -> Finding {

@@ -42,6 +42,24 @@ impl Run {
         self
     }
 
+    /// Weight and place of each finding that stdout reports.
+    pub fn ids_of_stdout(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for line in self.stdout.lines() {
+            let weight = line.split_once('[').map(|(weight, _)| weight);
+            match (
+                weight.filter(|w| ["error", "warning", "note"].contains(w)),
+                line.strip_prefix("  --> "),
+                found.last_mut(),
+            ) {
+                (Some(weight), ..) => found.push(weight.to_owned()),
+                (None, Some(place), Some(last)) => *last += &format!(" {place}"),
+                _ => {}
+            }
+        }
+        found
+    }
+
     /// Asserts a report on stdout: this exit code, this finding.
     pub fn reported(&self, code: i32, id: &str) -> &Self {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
