@@ -243,6 +243,10 @@ fn files_are_merged_as_they_are_given() {
     assert_eq!(ids("-f empty.yaml"), ["error empty.yaml:3:24"]);
     assert_eq!(ids("-f key.yaml -f empty.yaml"), ["error empty.yaml:3:24", "error key.yaml:3:24"]);
     assert_eq!(ids("-f empty.yaml -f key.yaml"), ["error key.yaml:3:24"], "only the plaintext is wrong");
+    let config = "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: lightrun\n    environments: {a: {}, b: {source: {env: {}}}}\n";
+    let files = [&files[..], &[("keyring.yaml", config)]].concat();
+    assert_eq!(run(&files, "-f other.yaml -e a").ids_of_stdout(), ["error other.yaml"], "missing, for this keyring");
+    assert_eq!(run(&files, "-f other.yaml -e b").code, 0, "its keys come from elsewhere");
 }
 
 #[test]

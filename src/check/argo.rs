@@ -5,62 +5,48 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::documents::Document;
-use super::facts::{Deployment, Facts};
+use super::facts::Deployment;
 use super::generators;
-use super::manifests::{embedded, of_variable};
+use super::reader::{Reader, Taken};
 use super::text::Text;
-use super::values::{self, Mapping, Taken};
-use crate::profile::Profile;
-use crate::rules::Stands as KeyStands;
-use crate::values::{Layer, Request, Set, SetKind, Stands};
+use super::values::{self, Mapping};
+use crate::profile::{FieldSpec, Profile};
+use crate::rules::Stands;
+use crate::values::{Layer, Request, Set, SetKind, Stands as Where};
 use crate::yaml::{Data, Node, Value};
 
 /// Looks at an Application.
-pub fn application<'p>(
-    document: &Document<'_>,
-    text: &Text<'_>,
-    root: &Path,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-) {
+pub fn application(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
     let Some(spec) = document.value.get("spec") else { return };
     let node = document.tree.root.as_ref().and_then(|root| under(root, "spec"));
-    let title = title("Application", &document.value);
-    let seen = Seen { document, text, root, profiles, template: false };
+    let seen = Seen { document, title: title("Application", &document.value) };
     for (source, source_node) in sources(spec, node) {
-        seen.keys(source, source_node, facts);
-        facts.deployments.extend(seen.deployment(&title, spec, source, source_node));
+        seen.keys(source, source_node, reader);
+        reader.facts.deployments.extend(seen.deployment("", spec, source, source_node, reader));
     }
 }
 
 /// Looks at an ApplicationSet: its template, and each Application that its generators certainly make.
-pub fn application_set<'p>(
-    document: &Document<'_>,
-    text: &Text<'_>,
-    root: &Path,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-) {
-    let Some(spec) = document.value.at(["spec", "template", "spec"]) else { return };
-    let node = ["spec", "template", "spec"]
-        .iter()
-        .try_fold(document.tree.root.as_ref(), |node, key| node.map(|node| under(node, key)))
-        .flatten();
-    let title = title("ApplicationSet", &document.value);
-    let seen = Seen { document, text, root, profiles, template: true };
+pub fn application_set(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
+    let way = ["spec", "template", "spec"];
+    let Some(spec) = document.value.at(way) else { return };
+    let node = way.iter().fold(document.tree.root.as_ref(), |node, key| under(node?, key));
+    let seen = Seen { document, title: title("ApplicationSet", &document.value) };
     let written = sources(spec, node);
-    let made = generators::parameters(&document.value, root);
-    for (source, source_node) in written.iter().filter(|_| made.is_empty()) {
-        seen.keys(source, *source_node, facts);
-    }
-    for parameters in made {
-        let spec = generators::filled(spec, &parameters);
-        let name = parameters.title();
-        for ((source, _), (_, source_node)) in sources(&spec, None).into_iter().zip(&written) {
-            seen.keys(source, *source_node, facts);
-            facts.deployments.extend(seen.deployment(&format!("{title}{name}"), &spec, source, *source_node));
+    let made = generators::parameters(&document.value, reader.root);
+    reader.taking(Taken { template: true, ..Taken::default() }, |reader| {
+        for (source, source_node) in written.iter().filter(|_| made.is_empty()) {
+            seen.keys(source, *source_node, reader);
         }
-    }
+        for parameters in made {
+            let spec = generators::filled(spec, &parameters);
+            for ((source, _), (_, source_node)) in sources(&spec, None).into_iter().zip(&written) {
+                seen.keys(source, *source_node, reader);
+                let deployment = seen.deployment(&parameters.title(), &spec, source, *source_node, reader);
+                reader.facts.deployments.extend(deployment);
+            }
+        }
+    });
 }
 
 fn title(kind: &str, object: &Value) -> String {
@@ -85,106 +71,85 @@ fn under<'n, 'a>(node: &'n Node<'a>, key: &str) -> Option<&'n Node<'a>> {
     node.entries().iter().rev().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
 }
 
-struct Seen<'s, 'p> {
+/// What the sources of one document share.
+struct Seen<'s> {
     document: &'s Document<'s>,
-    text: &'s Text<'s>,
-    root: &'s Path,
-    profiles: &'p [Profile],
-    /// Parameters are put in before the values are used.
-    template: bool,
+    title: String,
 }
 
-impl<'p> Seen<'_, 'p> {
-    fn taken(&self) -> Taken {
-        Taken { template: self.template, ..Taken::WHOLE }
-    }
-
+impl Seen<'_> {
     /// The keys that stand in a source, wherever they do.
-    fn keys(&self, source: &Value, node: Option<&Node<'_>>, facts: &mut Facts<'p>) {
+    fn keys(&self, source: &Value, node: Option<&Node<'_>>, reader: &mut Reader<'_, '_>) {
         let (helm, helm_node) = (source.get("helm"), node.and_then(|node| under(node, "helm")));
-        if let (Some(value), Some(node)) =
-            (helm.and_then(|helm| helm.get("valuesObject")), helm_node.and_then(|node| under(node, "valuesObject")))
-        {
-            let mapping = Mapping { value, node, offset: self.document.offset };
-            values::look(mapping, self.text, self.taken(), self.profiles, facts);
+        let written = |key: &str| Some((helm?.get(key)?, under(helm_node?, key)?));
+        if let Some((value, node)) = written("valuesObject") {
+            values::look(Mapping { value, node, offset: self.document.offset }, reader);
         }
-        if let (Some(value), Some(node)) =
-            (helm.and_then(|helm| helm.get("values")), helm_node.and_then(|node| under(node, "values")))
-        {
-            self.string(value, node, facts);
+        if let Some((value, node)) = written("values") {
+            self.string(value, node, reader);
         }
         for parameter in items(helm.and_then(|helm| helm.get("parameters"))) {
-            self.parameter(parameter, facts);
+            named(parameter, reader, |name, reader| {
+                let rings = reader.profiles.iter().flat_map(Profile::rings).map(|(_, ring)| ring);
+                let fitting = rings.filter_map(|ring| Some((ring, ring.values.as_ref()?.key.as_str())));
+                let fitting = fitting.filter(|(_, path)| {
+                    name == *path || name.strip_suffix(path).is_some_and(|before| before.ends_with('.'))
+                });
+                fitting.map(|(ring, path)| (ring, path, Stands::Values)).next()
+            });
         }
         let plugin = source.get("plugin");
         for variable in items(plugin.and_then(|plugin| plugin.get("env"))) {
-            self.variable(variable, facts);
+            named(variable, reader, |name, reader| {
+                let ring = reader.ring_of_variable(name)?;
+                Some((ring, ring.variable.as_deref()?, Stands::Variable))
+            });
         }
-        let nodes =
-            node.and_then(|node| under(under(node, "plugin")?, "parameters")).map(Node::items).unwrap_or_default();
-        for (parameter, node) in items(plugin.and_then(|plugin| plugin.get("parameters"))).zip(nodes) {
+        let nodes = node.and_then(|node| under(under(node, "plugin")?, "parameters")).map(Node::items);
+        let parameters = items(plugin.and_then(|plugin| plugin.get("parameters")));
+        for (parameter, node) in parameters.zip(nodes.unwrap_or_default()) {
             if let (Some(value), Some(node)) = (parameter.get("string"), under(node, "string")) {
-                self.string(value, node, facts);
+                self.string(value, node, reader);
             }
         }
     }
 
     /// YAML in a string; the value may have parameters put in, which stay on their lines.
-    fn string(&self, value: &Value, node: &Node<'_>, facts: &mut Facts<'p>) {
+    fn string(&self, value: &Value, node: &Node<'_>, reader: &mut Reader<'_, '_>) {
         let Some(inner) = value.text().filter(|text| text.contains(':')) else { return };
-        let stands = self.text.stands_inside(node, self.document.offset);
-        let inside = Text { file: self.text.file, text: inner, stands, committed: self.text.committed };
-        embedded(&inside, self.taken(), self.profiles, facts);
-    }
-
-    /// `{name: a.b.c, value: x}`
-    fn parameter(&self, parameter: &Value, facts: &mut Facts<'p>) {
-        let (Some(name), Some(value)) = (parameter.get("name").and_then(Value::text), parameter.get("value")) else {
-            return;
-        };
-        for (_, ring) in self.profiles.iter().flat_map(Profile::rings) {
-            let Some(path) = ring.values.as_ref().map(|values| values.key.as_str()) else { continue };
-            let is_it = name == path || name.strip_suffix(path).is_some_and(|before| before.ends_with('.'));
-            if let (true, Some(key)) = (is_it, value.text().filter(|text| !text.is_empty())) {
-                let place = self.text.place(value.span.start..value.span.end);
-                values::take(ring, path, key, place, KeyStands::Values, self.text, self.taken(), facts);
-            }
-        }
-    }
-
-    fn variable(&self, variable: &Value, facts: &mut Facts<'p>) {
-        let (Some(name), Some(value)) = (variable.get("name").and_then(Value::text), variable.get("value")) else {
-            return;
-        };
-        if let (Some(ring), Some(key)) =
-            (of_variable(self.profiles, name), value.text().filter(|text| !text.is_empty()))
-        {
-            let place = self.text.place(value.span.start..value.span.end);
-            values::take(ring, name, key, place, KeyStands::Variable, self.text, self.taken(), facts);
-        }
+        let stands = reader.text.stands_inside(node, self.document.offset);
+        reader.embedded(&Text { file: reader.text.file, text: inner, stands, committed: reader.text.committed });
     }
 
     /// The chart and the values of a source; nothing where no chart is named.
-    fn deployment(&self, title: &str, spec: &Value, source: &Value, node: Option<&Node<'_>>) -> Option<Deployment> {
+    fn deployment(
+        &self,
+        which: &str,
+        spec: &Value,
+        source: &Value,
+        node: Option<&Node<'_>>,
+        reader: &Reader<'_, '_>,
+    ) -> Option<Deployment> {
+        let (text, root) = (reader.text, reader.root);
         let helm = source.get("helm");
         let chart = source.get("chart").and_then(Value::text);
         let path = source.get("path").and_then(Value::text);
-        let folder = path.map(|path| self.root.join(path.trim_matches('/')));
+        let folder = path.map(|path| root.join(path.trim_matches('/')));
         let local = folder.as_ref().filter(|folder| folder.join("Chart.yaml").is_file());
         if chart.is_none() && local.is_none() && helm.is_none() {
             return None;
         }
         let named = ["chart", "path", "repoURL"].into_iter().find(|key| source.get(key).is_some())?;
         let place = match node.and_then(|node| under(node, named)) {
-            Some(node) => self.document.place(self.text, node.span.clone()),
-            None => source.get(named).map(|value| self.text.place(value.span.start..value.span.end))?,
+            Some(node) => self.document.place(text, node.span.clone()),
+            None => source.get(named).map(|value| text.place(value.span.start..value.span.end))?,
         };
         let mut unknown = None;
         let mut files = Vec::new();
         let ignore_missing = helm.and_then(|helm| helm.get("ignoreMissingValueFiles"));
         let ignore_missing = ignore_missing.is_some_and(|value| matches!(value.data, Data::Bool(true)));
         for name in items(helm.and_then(|helm| helm.get("valueFiles"))).filter_map(Value::text) {
-            match self.value_file(name, local.map(PathBuf::as_path)) {
+            match value_file(root, name, local.map(PathBuf::as_path)) {
                 Some(file) => files.push(file.display().to_string()),
                 None if ignore_missing && !name.contains("{{") => {}
                 None => unknown = Some("a values file is not in this repository".to_owned()),
@@ -193,12 +158,12 @@ impl<'p> Seen<'_, 'p> {
         let request = Request {
             chart: local.cloned(),
             files,
-            layers: self.layers(helm, node.and_then(|node| under(node, "helm"))),
-            set: self.parameters(helm),
+            layers: self.layers(helm, node.and_then(|node| under(node, "helm")), text),
+            set: parameters(helm, text),
             ..Request::default()
         };
         Some(Deployment {
-            title: title.to_owned(),
+            title: format!("{}{which}", self.title),
             place,
             chart: chart.map(str::to_owned),
             namespace: spec.at(["destination", "namespace"]).and_then(Value::text).map(str::to_owned),
@@ -209,47 +174,61 @@ impl<'p> Seen<'_, 'p> {
         })
     }
 
-    /// A values file where Argo CD looks for it: beside the chart, at the repository's root, at that of another source.
-    fn value_file(&self, name: &str, chart: Option<&Path>) -> Option<PathBuf> {
-        let path = match name.strip_prefix('/') {
-            Some(rest) => self.root.join(rest),
-            None if name.starts_with('$') => self.root.join(name.split_once('/')?.1),
-            None => chart?.join(name),
-        };
-        path.is_file().then_some(path)
-    }
-
     /// `valuesObject`, which takes the place of `values`.
-    fn layers(&self, helm: Option<&Value>, node: Option<&Node<'_>>) -> Vec<Layer> {
+    fn layers(&self, helm: Option<&Value>, node: Option<&Node<'_>>, text: &Text<'_>) -> Vec<Layer> {
         let Some(helm) = helm else { return Vec::new() };
-        let layer = |text: &str, stands: Stands, mapping: Option<Value>| Layer {
-            file: self.text.file.to_owned(),
-            text: Zeroizing::new(text.to_owned()),
+        let layer = |inner: &str, stands: Where, mapping: Option<Value>| Layer {
+            file: text.file.to_owned(),
+            text: Zeroizing::new(inner.to_owned()),
             stands,
             mapping,
         };
         if let Some(object) = helm.get("valuesObject") {
-            return vec![layer(self.text.text, self.text.stands.clone(), Some(object.clone()))];
+            return vec![layer(text.text, text.stands.clone(), Some(object.clone()))];
         }
         let Some(values) = helm.get("values") else { return Vec::new() };
         let stands = match node.and_then(|node| under(node, "values")) {
-            Some(node) => self.text.stands_inside(node, self.document.offset),
-            None => Stands::At(Box::new(self.text.place(values.span.start..values.span.end))),
+            Some(node) => text.stands_inside(node, self.document.offset),
+            None => Where::At(Box::new(text.place(values.span.start..values.span.end))),
         };
         values.text().map(|inner| layer(inner, stands, None)).into_iter().collect()
     }
+}
 
-    fn parameters(&self, helm: Option<&Value>) -> Vec<Set> {
-        let set = |parameter: &Value| {
-            let (name, value) = (parameter.get("name")?.text()?, parameter.get("value")?);
-            let is_text = matches!(parameter.get("forceString").map(|force| &force.data), Some(Data::Bool(true)));
-            Some(Set {
-                kind: if is_text { SetKind::String } else { SetKind::Typed },
-                text: Zeroizing::new(format!("{name}={}", escaped(value.text().unwrap_or_default()).as_str())),
-                place: Some(self.text.place(value.span.start..value.span.end)),
-            })
-        };
-        items(helm.and_then(|helm| helm.get("parameters"))).filter_map(set).collect()
+/// A values file where Argo CD looks for it: beside the chart, at the repository's root, at that of another source.
+fn value_file(root: &Path, name: &str, chart: Option<&Path>) -> Option<PathBuf> {
+    let path = match name.strip_prefix('/') {
+        Some(rest) => root.join(rest),
+        None if name.starts_with('$') => root.join(name.split_once('/')?.1),
+        None => chart?.join(name),
+    };
+    path.is_file().then_some(path)
+}
+
+/// `parameters`, as Argo CD passes them to Helm.
+fn parameters(helm: Option<&Value>, text: &Text<'_>) -> Vec<Set> {
+    let set = |parameter: &Value| {
+        let (name, value) = (parameter.get("name")?.text()?, parameter.get("value")?);
+        let is_text = matches!(parameter.get("forceString").map(|force| &force.data), Some(Data::Bool(true)));
+        Some(Set {
+            kind: if is_text { SetKind::String } else { SetKind::Typed },
+            text: Zeroizing::new(format!("{name}={}", escaped(value.text().unwrap_or_default()).as_str())),
+            place: Some(text.place(value.span.start..value.span.end)),
+        })
+    };
+    items(helm.and_then(|helm| helm.get("parameters"))).filter_map(set).collect()
+}
+
+/// Takes the value of `{name: …, value: …}` for a key, if the name is that of one.
+fn named<'p>(
+    item: &Value,
+    reader: &mut Reader<'_, 'p>,
+    ring: impl Fn(&str, &Reader<'_, 'p>) -> Option<(&'p FieldSpec, &'p str, Stands)>,
+) {
+    let (Some(name), Some(value)) = (item.get("name").and_then(Value::text), item.get("value")) else { return };
+    if let (Some((ring, name, stands)), Some(key)) = (ring(name, reader), value.text()) {
+        let place = reader.text.place(value.span.start..value.span.end);
+        reader.key(ring, name, key, place, stands);
     }
 }
 

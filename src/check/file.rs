@@ -10,8 +10,9 @@ use super::documents::{Document, What};
 use super::facts::Facts;
 use super::ignores;
 use super::interest::Interest;
+use super::reader::{Reader, Taken};
 use super::text::Text;
-use super::values::{self, Mapping, Taken};
+use super::values::{self, Mapping};
 use super::walk::Found;
 use super::{argo, flux, manifests, own, templates, variables};
 use crate::profile::Profile;
@@ -59,7 +60,7 @@ pub fn look<'p>(found: &Found, context: &Context<'p>) -> Facts<'p> {
             let text = Text { file: &found.name, text: content, stands: Stands::Whole, committed: found.committed };
             match chart {
                 Some(_) => templates::look(&text, context.profiles, &mut facts),
-                None => self::text(&text, &found.path, &root, context, &mut facts),
+                None => self::text(&found.path, &mut reader(&text, &root, context, &mut facts)),
             }
         }
         Err(error) if chart.is_none() && is_yaml(&found.path) => {
@@ -75,74 +76,78 @@ pub fn look<'p>(found: &Found, context: &Context<'p>) -> Facts<'p> {
 pub fn look_at_stdin<'p>(name: &str, content: &str, context: &Context<'p>) -> Facts<'p> {
     let mut facts = Facts::default();
     let text = Text { file: name, text: content, stands: Stands::Whole, committed: false };
-    self::text(&text, Path::new("stdin.yaml"), Path::new(""), context, &mut facts);
+    self::text(Path::new("stdin.yaml"), &mut reader(&text, Path::new(""), context, &mut facts));
     facts
 }
 
-fn text<'p>(text: &Text<'_>, path: &Path, root: &Path, context: &Context<'p>, facts: &mut Facts<'p>) {
-    facts.ignores = ignores::of(text);
-    if !is_yaml(path) && variables::dotenv(text, context.profiles, facts) {
+fn reader<'r, 'p>(
+    text: &'r Text<'r>,
+    root: &'r Path,
+    context: &Context<'p>,
+    facts: &'r mut Facts<'p>,
+) -> Reader<'r, 'p> {
+    Reader { text, root, profiles: context.profiles, taken: Taken::default(), facts }
+}
+
+/// Looks at a text, and at the comments in it if it is one of ours to read.
+fn text(path: &Path, reader: &mut Reader<'_, '_>) {
+    if !is_yaml(path) && variables::dotenv(reader) {
+        reader.facts.ignores = ignores::of(reader.text);
         return;
     }
-    match Document::all(text) {
-        Ok(found) => documents(&found, text, path, root, context, facts),
+    match Document::all(reader.text) {
+        Ok(found) => {
+            documents(&found, path, reader);
+            if is_yaml(path) || !reader.facts.findings.is_empty() {
+                reader.facts.ignores = ignores::of(reader.text);
+            }
+        }
         // Any text may name a key; only one that calls itself YAML has to be YAML.
-        Err(finding) if is_yaml(path) => facts.findings.push(finding),
+        Err(finding) if is_yaml(path) => {
+            reader.facts.findings.push(finding);
+            reader.facts.ignores = ignores::of(reader.text);
+        }
         Err(_) => {}
     }
 }
 
-fn documents<'p>(
-    found: &[Document<'_>],
-    text: &Text<'_>,
-    path: &Path,
-    root: &Path,
-    context: &Context<'p>,
-    facts: &mut Facts<'p>,
-) {
-    let profiles = context.profiles;
+fn documents(found: &[Document<'_>], path: &Path, reader: &mut Reader<'_, '_>) {
     let mut objects = Vec::new();
     let mut of_values = Vec::new();
     for document in found {
         match document.what() {
-            What::Application => argo::application(document, text, root, profiles, facts),
-            What::ApplicationSet => argo::application_set(document, text, root, profiles, facts),
-            What::HelmRelease => flux::helm_release(document, text, root, profiles, facts),
+            What::Application => argo::application(document, reader),
+            What::ApplicationSet => argo::application_set(document, reader),
+            What::HelmRelease => flux::helm_release(document, reader),
             What::Manifest => objects.push(document),
-            What::Compose => variables::compose(document, text, profiles, facts),
+            What::Compose => variables::compose(document, reader),
             What::Values => of_values.push(document),
             What::Chart | What::Own | What::Other => {}
         }
     }
     if !objects.is_empty() {
-        manifests::look(&objects, text, profiles, facts);
+        manifests::look(&objects, reader);
     }
-    values_file(&of_values, found.len(), text, path, profiles, facts);
+    values_file(&of_values, found.len(), path, reader);
 }
 
 /// A file of values: one document.
-fn values_file<'p>(
-    found: &[&Document<'_>],
-    all: usize,
-    text: &Text<'_>,
-    path: &Path,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-) {
+fn values_file(found: &[&Document<'_>], all: usize, path: &Path, reader: &mut Reader<'_, '_>) {
     // What a chart has as default says nothing of a deploy.
     let lone =
         !path.with_file_name("Chart.yaml").is_file() || path.file_name().is_none_or(|name| name != "values.yaml");
     let mut holds_values = false;
     for document in found {
         let Some(node) = &document.tree.root else { continue };
-        let taken = Taken { lone, sops: document.is_sops(), template: false };
         let mapping = Mapping { value: &document.value, node, offset: document.offset };
-        holds_values |= values::look(mapping, text, taken, profiles, facts);
+        let taken = Taken { lone, sops: document.is_sops(), template: false };
+        holds_values |= reader.taking(taken, |reader| values::look(mapping, reader));
     }
     if let (Some(second), true) = (found.get(1), holds_values && found.len() == all) {
         let first_key =
             second.tree.root.as_ref().and_then(|root| root.entries().first()).map(|(key, _)| key.span.clone());
-        facts.findings.push(ignored_document::finding(second.place(text, first_key.unwrap_or_default())));
+        let place = second.place(reader.text, first_key.unwrap_or_default());
+        reader.facts.findings.push(ignored_document::finding(place));
     }
 }
 

@@ -5,21 +5,15 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::documents::Document;
-use super::facts::{Deployment, Facts, ValuesFrom};
+use super::facts::{Deployment, ValuesFrom};
+use super::reader::Reader;
 use super::text::Text;
-use super::values::{self, Mapping, Taken};
-use crate::profile::Profile;
+use super::values::{self, Mapping};
 use crate::values::{Layer, Request};
 use crate::yaml::{Data, Node, Value};
 
 /// Looks at a HelmRelease.
-pub fn helm_release<'p>(
-    document: &Document<'_>,
-    text: &Text<'_>,
-    root: &Path,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-) {
+pub fn helm_release(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
     let Some(spec) = document.value.get("spec") else { return };
     let under = |node: &'_ Node<'_>, key: &str| -> Option<usize> {
         node.entries().iter().rposition(|(name, _)| name.text() == Some(key))
@@ -30,9 +24,9 @@ pub fn helm_release<'p>(
     });
     if let (Some(value), Some(node)) = (spec.get("values"), written) {
         let mapping = Mapping { value, node, offset: document.offset };
-        values::look(mapping, text, Taken::WHOLE, profiles, facts);
+        values::look(mapping, reader);
     }
-    facts.deployments.extend(deployment(document, spec, text, root));
+    reader.facts.deployments.extend(deployment(document, spec, reader.text, reader.root));
 }
 
 fn deployment(document: &Document<'_>, spec: &Value, text: &Text<'_>, root: &Path) -> Option<Deployment> {

@@ -22,20 +22,13 @@ pub struct Home {
 }
 
 impl Home {
-    /// Reads a file and all that it names.
+    /// Reads a file and all that it names; `lock`: where its lock lies, if not beside it.
     ///
     /// # Errors
     /// A file that does not fit its schema, a profile or a lock that cannot be read.
-    pub fn read(path: &Path) -> Result<Self, Refusal> {
-        Self::of(Config::read(path)?)
-    }
-
-    /// Reads what a configuration names.
-    ///
-    /// # Errors
-    /// As [`Home::read`].
-    pub fn of(config: Config) -> Result<Self, Refusal> {
-        let lock = Lock::read(&config.folder().join(LOCK))?;
+    pub fn read(path: &Path, lock: Option<&Path>) -> Result<Self, Refusal> {
+        let config = Config::read(path)?;
+        let lock = Lock::read(&lock.map_or_else(|| config.folder().join(LOCK), Path::to_owned))?;
         let mut pairs = Vec::new();
         let mut refused = Vec::new();
         for (keyring, settings) in &config.keyrings {
@@ -109,12 +102,7 @@ impl Home {
                 pair.environment.as_deref().unwrap_or_default(),
                 pair.keyring
             );
-            let expected = Expected {
-                external: pair.has_external_source(),
-                injected: matches!(pair.source, Some(Source::Values { injected: true })),
-                mode: pair.mode,
-                lock: self.lock.as_ref().and_then(|lock| Some((lock, pair.owner()?))),
-            };
+            let expected = Expected::of(pair, self.lock.as_ref());
             let place = pair.place.clone().unwrap_or_else(|| Place::file(self.config.path.display().to_string()));
             found.extend(judged.set(
                 &title,

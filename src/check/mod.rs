@@ -9,6 +9,7 @@
 //! | `documents`, `text` | YAML documents, and where their bytes stand, also inside a string |
 //! | `values`, `manifests`, `variables`, `templates` | keys in values, in manifests, in environments; templates |
 //! | `argo`, `generators`, `flux` | who deploys a chart with which values |
+//! | `reader` | one text on its way through these |
 //! | `own` | master keys, and files that are keys |
 //! | `home` | a keyring.yaml, its environments and its lock |
 //! | `sets` | values that are deployed together, merged and judged |
@@ -28,6 +29,7 @@ mod ignores;
 mod interest;
 mod manifests;
 mod own;
+mod reader;
 mod sets;
 mod settings;
 mod templates;
@@ -41,7 +43,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::config::{Instance, Mode};
+use crate::config::{Instance, Selection};
 use crate::profile::{self, Profile};
 use crate::report::{Finding, Place, Refusal, sorted};
 use crate::rules;
@@ -50,7 +52,7 @@ use facts::Facts;
 use file::Context;
 use home::Home;
 use interest::Interest;
-use sets::{Expected, Judged, Repository};
+use sets::{Candidate, Expected, Judged, Repository};
 use settings::AllSettings;
 use text::Text;
 use walk::Found;
@@ -64,10 +66,23 @@ pub struct Request {
     pub stdin: Option<(String, String)>,
     /// The configuration above the paths; those below them are found.
     pub config: Option<PathBuf>,
-    /// Values files that are merged, in order, over the defaults of a chart.
-    pub values: Option<(Vec<String>, Option<PathBuf>)>,
+    /// Where its lock lies, if not beside it.
+    pub lock: Option<PathBuf>,
+    /// Values that are merged and judged together.
+    pub given: Option<Given>,
     /// What has been seen already, by programs that were started.
     pub seen: Vec<Finding>,
+}
+
+/// Values files, in order, over the defaults of a chart.
+#[derive(Default)]
+pub struct Given {
+    /// The files.
+    pub files: Vec<String>,
+    /// The chart.
+    pub chart: Option<PathBuf>,
+    /// The keyrings that they are for, if an environment was named.
+    pub selections: Vec<Selection>,
 }
 
 /// What was found.
@@ -87,11 +102,11 @@ pub type Progress<'p> = dyn Fn(usize, usize) + Sync + 'p;
 /// A path that is not there, a configuration or a profile that cannot be read.
 pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refusal> {
     let mut found = walk::files(&request.paths)?;
-    let named = request.values.iter().flat_map(|(files, _)| files).map(|file| Found::named(Path::new(file)));
+    let named = request.given.iter().flat_map(|given| &given.files).map(|file| Found::named(Path::new(file)));
     found.extend(named.filter(|named| named.path.is_file()));
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found.dedup_by(|a, b| a.name == b.name);
-    let (homes, mut findings) = homes(request.config.as_deref(), &found);
+    let (homes, mut findings) = homes(request, &found);
     let mut settings = AllSettings::default();
     for home in &homes {
         settings.add(&home.config)?;
@@ -130,8 +145,8 @@ pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refu
     for deployment in all.deployments {
         findings.extend(judged.deployment(deployment, &repository));
     }
-    if let Some((files, chart)) = &request.values {
-        findings.extend(given(files, chart.clone(), &profiles, &mut judged));
+    if let Some(given) = &request.given {
+        findings.extend(given.judged(&profiles, &mut judged));
     }
     findings.extend(all.lone.into_iter().filter(|finding| !is_judged(finding, &judged)));
     findings.extend(rules::of_all_keys(&all.keys));
@@ -144,7 +159,8 @@ pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refu
 }
 
 /// The configurations above and below, and what is wrong with those that cannot be read.
-fn homes(above: Option<&Path>, found: &[Found]) -> (Vec<Home>, Vec<Finding>) {
+fn homes(request: &Request, found: &[Found]) -> (Vec<Home>, Vec<Finding>) {
+    let above = request.config.as_deref();
     let below = found.iter().map(|file| file.path.as_path()).filter(|path| Home::is_one(path));
     let mut paths: Vec<&Path> = below.collect();
     if let Some(above) = above.filter(|above| !paths.iter().any(|path| same(path, above))) {
@@ -154,7 +170,8 @@ fn homes(above: Option<&Path>, found: &[Found]) -> (Vec<Home>, Vec<Finding>) {
     for path in paths {
         // As the user sees it from here.
         let path = path.strip_prefix(".").unwrap_or(path);
-        match Home::read(path) {
+        let is_above = above.is_some_and(|above| same(path, above));
+        match Home::read(path, request.lock.as_deref().filter(|_| is_above)) {
             Ok(home) => homes.push(home),
             Err(Refusal(refused)) => findings.extend(refused),
         }
@@ -202,24 +219,39 @@ fn take<'f>(next: &AtomicUsize, found: &'f [Found]) -> Option<(usize, &'f Found)
     found.get(index).map(|file| (index, file))
 }
 
-/// `-f A -f B --chart DIR`
-fn given(files: &[String], chart: Option<PathBuf>, profiles: &[Profile], judged: &mut Judged) -> Vec<Finding> {
-    let place = match (files.last(), &chart) {
-        (Some(file), _) => Place::file(file.clone()),
-        (None, Some(chart)) => Place::file(chart.display().to_string()),
-        (None, None) => return Vec::new(),
-    };
-    let request = Values { chart: chart.clone(), files: files.to_vec(), ..Values::default() };
-    let candidates: Vec<_> = profiles
-        .iter()
-        .map(|profile| {
-            let prefix = chart.as_deref().and_then(|chart| sets::prefix_in(profile, chart));
-            let certain = prefix.is_some();
-            (profile, Instance { values: prefix, secret: None }, certain)
-        })
-        .collect();
-    let expected = Expected { external: false, injected: false, mode: Mode::Gitops, lock: None };
-    judged.set("`-f` and `--chart`", &place, &request, &candidates, &expected)
+impl Given {
+    /// `-f A -f B --chart DIR`
+    fn judged(&self, profiles: &[Profile], judged: &mut Judged) -> Vec<Finding> {
+        let Self { files, chart, selections } = self;
+        let place = match (files.last(), chart) {
+            (Some(file), _) => Place::file(file.clone()),
+            (None, Some(chart)) => Place::file(chart.display().to_string()),
+            (None, None) => return Vec::new(),
+        };
+        let request = Values { chart: chart.clone(), files: files.clone(), ..Values::default() };
+        let title = "`-f` and `--chart`";
+        if selections.is_empty() {
+            let candidates: Vec<_> = profiles.iter().map(|profile| candidate(profile, chart.as_deref())).collect();
+            return judged.set(title, &place, &request, &candidates, &Expected::default());
+        }
+        let of_selection = |pair: &Selection| {
+            judged.set(
+                title,
+                &place,
+                &request,
+                &[(&pair.profile, pair.instance.clone(), true)],
+                &Expected::of(pair, None),
+            )
+        };
+        selections.iter().flat_map(of_selection).collect()
+    }
+}
+
+/// A profile, for the values of a chart that may be its own.
+fn candidate<'p>(profile: &'p Profile, chart: Option<&Path>) -> Candidate<'p> {
+    let prefix = chart.and_then(|chart| sets::prefix_in(profile, chart));
+    let certain = prefix.is_some();
+    (profile, Instance { values: prefix, secret: None }, certain)
 }
 
 /// The comments that silence what was seen in files that were not looked at.

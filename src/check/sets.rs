@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{ConfigMap, Deployment};
 use super::home::Home;
-use crate::config::{Instance, Mode};
+use crate::config::{Instance, Mode, Selection, Source};
 use crate::lock::{Lock, Owner};
 use crate::profile::Profile;
 use crate::render::UserValues;
@@ -15,6 +15,7 @@ use crate::values::{self, Known, Merged, Request};
 use crate::yaml::{Data, Value};
 
 /// What is expected of a set.
+#[derive(Default)]
 pub struct Expected<'e> {
     /// The keys come from outside the chart.
     pub external: bool,
@@ -24,6 +25,18 @@ pub struct Expected<'e> {
     pub mode: Mode,
     /// The lock, and whose lines speak of it.
     pub lock: Option<(&'e Lock, Owner<'e>)>,
+}
+
+impl<'e> Expected<'e> {
+    /// What an environment of keyring.yaml says.
+    pub fn of(pair: &'e Selection, lock: Option<&'e Lock>) -> Self {
+        Self {
+            external: pair.has_external_source(),
+            injected: matches!(pair.source, Some(Source::Values { injected: true })),
+            mode: pair.mode,
+            lock: lock.and_then(|lock| Some((lock, pair.owner()?))),
+        }
+    }
 }
 
 /// A profile, its instance in the values, and whether the chart certainly is the profile's.

@@ -2,32 +2,13 @@
 
 use std::ops::Range;
 
-use super::facts::Facts;
-use super::text::Text;
-use crate::key::{self, KeyText, Reference};
-use crate::profile::{FieldSpec, Profile};
-use crate::report::Place;
-use crate::rules::{self, Key, Stands, ValuesSeen, auto_generated_key, unknown_field};
+use super::reader::Reader;
+use crate::profile::Profile;
+use crate::rules::{self, Stands, ValuesSeen, auto_generated_key, unknown_field};
 use crate::yaml::{Data, Node, Value};
 
 /// Deeper than any chart in a chart in an application.
 const MAX_DEPTH: usize = 12;
-
-/// How the values of a text are to be taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
-    /// A file of which nobody knows what it is merged with: an empty key may be filled elsewhere.
-    pub lone: bool,
-    /// SOPS encrypted it: `ENC[…]` is no reference left unresolved.
-    pub sops: bool,
-    /// Somebody puts parameters in first: `{{ … }}` is no reference left unresolved.
-    pub template: bool,
-}
-
-impl Taken {
-    /// Values of which all is known that belongs to them.
-    pub const WHOLE: Self = Self { lone: false, sops: false, template: false };
-}
 
 /// A mapping, as value and as it is written, and where its document begins in the text.
 #[derive(Clone, Copy)]
@@ -41,27 +22,14 @@ pub struct Mapping<'v, 'a> {
 }
 
 /// Looks at all values below a mapping; tells whether a profile's path begins anywhere.
-pub fn look<'p>(
-    at: Mapping<'_, '_>,
-    text: &Text<'_>,
-    taken: Taken,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-) -> bool {
-    visit(at, text, taken, profiles, facts, 0)
+pub fn look(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>) -> bool {
+    visit(at, reader, 0)
 }
 
-fn visit<'p>(
-    at: Mapping<'_, '_>,
-    text: &Text<'_>,
-    taken: Taken,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-    depth: usize,
-) -> bool {
+fn visit(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>, depth: usize) -> bool {
     let mut found = false;
-    for profile in profiles.iter().filter(|profile| begins(at.value, profile)) {
-        instance(at, text, taken, profile, facts);
+    for profile in reader.profiles.iter().filter(|profile| begins(at.value, profile)) {
+        instance(at, profile, reader);
         found = true;
     }
     if depth >= MAX_DEPTH {
@@ -71,7 +39,7 @@ fn visit<'p>(
         // What an alias or a merge key brings in is written, and looked at, elsewhere.
         let written = at.node.entries().iter().rev().find(|(key, _)| key.text() == Some(name.as_str()));
         if let Some((_, node)) = written.filter(|(_, node)| !node.entries().is_empty()) {
-            found |= visit(Mapping { value: &entry.value, node, ..at }, text, taken, profiles, facts, depth + 1);
+            found |= visit(Mapping { value: &entry.value, node, ..at }, reader, depth + 1);
         }
     }
     found
@@ -101,51 +69,27 @@ fn holds(value: &Value, steps: &[&str]) -> bool {
     entries.any(|(name, entry)| (name == step || unknown_field::is_near(name, step)) && holds(&entry.value, rest))
 }
 
-fn instance<'p>(at: Mapping<'_, '_>, text: &Text<'_>, taken: Taken, profile: &'p Profile, facts: &mut Facts<'p>) {
+fn instance<'p>(at: Mapping<'_, '_>, profile: &'p Profile, reader: &mut Reader<'_, 'p>) {
+    let text = reader.text;
     let of_value = |bytes: Range<usize>| text.place(bytes);
     let of_node = |bytes: Range<usize>| text.place(at.offset + bytes.start..at.offset + bytes.end);
-    for rule in rules::of_values(&ValuesSeen {
+    reader.facts.findings.extend(rules::of_values(&ValuesSeen {
         profile,
         value: at.value,
         node: at.node,
         place: &of_value,
         place_in_document: &of_node,
-    }) {
-        facts.findings.push(rule);
-    }
+    }));
     for (_, ring) in profile.rings() {
         let Some(path) = ring.values.as_ref().map(|values| values.key.as_str()) else { continue };
         let Some(value) = at.value.at(path.split('.')) else { continue };
         let place = text.place(value.span.start..value.span.end);
         match &value.data {
-            Data::Text(key) if !key.is_empty() => take(ring, path, key, place, Stands::Values, text, taken, facts),
-            Data::Null | Data::Text(_) if taken.lone => facts.lone.push(auto_generated_key::lone(ring, place)),
+            Data::Text(key) if !key.is_empty() => reader.key(ring, path, key, place, Stands::Values),
+            Data::Null | Data::Text(_) if reader.taken.lone => {
+                reader.facts.lone.push(auto_generated_key::lone(ring, place));
+            }
             _ => {}
         }
-    }
-}
-
-/// Takes a text for a key, unless somebody else will put the key there.
-#[allow(clippy::too_many_arguments, reason = "each is one fact about the text")]
-pub fn take<'p>(
-    spec: &'p FieldSpec,
-    name: &str,
-    key: &str,
-    place: Place,
-    stands: Stands,
-    text: &Text<'_>,
-    taken: Taken,
-    facts: &mut Facts<'p>,
-) {
-    let key = KeyText::from(key.as_bytes().to_vec());
-    let expected = match key::unresolved(&key) {
-        Some(Reference::Sops) => taken.sops,
-        Some(Reference::Template) => taken.template,
-        _ => false,
-    };
-    if !expected {
-        let key = Key { spec, name: name.to_owned(), text: key, place, stands, committed: text.committed };
-        facts.findings.extend(rules::of_key(&key));
-        facts.keys.push(key);
     }
 }

@@ -1,16 +1,14 @@
 //! Environment variables of an application: `.env` files and compose files.
 
 use super::documents::Document;
-use super::facts::Facts;
-use super::manifests::of_variable;
-use super::text::Text;
-use super::values::{self, Taken};
-use crate::profile::Profile;
+use super::reader::Reader;
+use crate::report::Place;
 use crate::rules::Stands;
 use crate::yaml::{Data, Value};
 
 /// Looks at a text in which every line sets a variable; false if it is none.
-pub fn dotenv<'p>(text: &Text<'_>, profiles: &'p [Profile], facts: &mut Facts<'p>) -> bool {
+pub fn dotenv(reader: &mut Reader<'_, '_>) -> bool {
+    let text = reader.text;
     let mut found = Vec::new();
     let mut offset = 0;
     for line in text.text.split_inclusive('\n') {
@@ -24,7 +22,7 @@ pub fn dotenv<'p>(text: &Text<'_>, profiles: &'p [Profile], facts: &mut Facts<'p
     }
     let is_one = !found.is_empty();
     for (name, value, at) in found {
-        variable(name, unquoted(value), text.place(at..at + value.len()), text, profiles, facts);
+        variable(name, unquoted(value), text.place(at..at + value.len()), reader);
     }
     is_one
 }
@@ -48,7 +46,8 @@ fn unquoted(value: &str) -> &str {
 }
 
 /// Looks at the `environment` of every service of a compose file.
-pub fn compose<'p>(document: &Document<'_>, text: &Text<'_>, profiles: &'p [Profile], facts: &mut Facts<'p>) {
+pub fn compose(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
+    let text = reader.text;
     let services = document.value.get("services").and_then(Value::map);
     for environment in services.into_iter().flatten().filter_map(|(_, service)| service.value.get("environment")) {
         match &environment.data {
@@ -56,14 +55,14 @@ pub fn compose<'p>(document: &Document<'_>, text: &Text<'_>, profiles: &'p [Prof
                 for (name, entry) in map {
                     let at = entry.value.span;
                     let value = entry.value.text().unwrap_or_default();
-                    variable(name, value, text.place(at.start..at.end), text, profiles, facts);
+                    variable(name, value, text.place(at.start..at.end), reader);
                 }
             }
             Data::List(items) => {
                 for item in items {
                     if let Some((name, value)) = item.text().and_then(|text| text.split_once('=')) {
                         let place = text.place(item.span.start..item.span.end);
-                        variable(name, value, place, text, profiles, facts);
+                        variable(name, value, place, reader);
                     }
                 }
             }
@@ -72,17 +71,9 @@ pub fn compose<'p>(document: &Document<'_>, text: &Text<'_>, profiles: &'p [Prof
     }
 }
 
-fn variable<'p>(
-    name: &str,
-    value: &str,
-    place: crate::report::Place,
-    text: &Text<'_>,
-    profiles: &'p [Profile],
-    facts: &mut Facts<'p>,
-) {
-    let key = or_default(value);
-    if let Some(ring) = of_variable(profiles, name).filter(|_| !key.is_empty()) {
-        values::take(ring, name, key, place, Stands::Variable, text, Taken::WHOLE, facts);
+fn variable(name: &str, value: &str, place: Place, reader: &mut Reader<'_, '_>) {
+    if let Some(ring) = reader.ring_of_variable(name) {
+        reader.key(ring, name, or_default(value), place, Stands::Variable);
     }
 }
 

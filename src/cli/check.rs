@@ -106,7 +106,8 @@ pub fn run(args: &Args) -> Done {
         paths: paths(args),
         stdin: stdin(args)?,
         config,
-        values: (!args.values.is_empty() || args.chart.is_some()).then(|| (args.values.clone(), args.chart.clone())),
+        lock: args.kept.lock.lock.clone(),
+        given: given(args)?,
         seen,
     };
     let progress = Progress::on_terminal();
@@ -127,6 +128,17 @@ pub fn run(args: &Args) -> Done {
         None => Ok(Vec::new()),
         Some(exit) => Err(Ended { code: exit as u8, findings: Vec::new() }.into()),
     }
+}
+
+/// The values that are merged; for the keyrings of an environment, if one was named.
+fn given(args: &Args) -> Result<Option<check::Given>, Refusal> {
+    if args.values.is_empty() && args.chart.is_none() {
+        return Ok(None);
+    }
+    let which = &args.kept.which;
+    let is_named = which.environment.is_some() || which.keyring.is_some();
+    let selections = if is_named { args.kept.load()?.selections } else { Vec::new() };
+    Ok(Some(check::Given { files: args.values.clone(), chart: args.chart.clone(), selections }))
 }
 
 /// Each format with its file.
