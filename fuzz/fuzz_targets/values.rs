@@ -17,7 +17,7 @@ const FLAGS: [(&str, SetKind); 4] = [
 fuzz_target!(|lines: &str| {
     let flag = |line: &str| {
         let (text, kind) = FLAGS.iter().find_map(|(flag, kind)| Some((line.strip_prefix(flag)?, *kind)))?;
-        Some(Set { kind, text: Zeroizing::new(text.to_owned()) })
+        Some(Set { kind, text: Zeroizing::new(text.to_owned()), place: None })
     };
     let request = Request { set: lines.split('\n').filter_map(flag).collect(), ..Request::default() };
     match (read(&request), read(&request)) {
