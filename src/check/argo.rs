@@ -4,22 +4,22 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::documents::Document;
 use super::facts::Deployment;
 use super::generators;
 use super::reader::{Reader, Taken};
 use super::text::Text;
 use super::values::{self, Mapping};
-use crate::profile::{FieldSpec, Profile};
-use crate::rules::Stands;
+use crate::manifest::shown_name;
+use crate::profile::Profile;
+use crate::rules::{Stands, rotate_in_gitops, unsafe_scalar};
 use crate::values::{Layer, Request, Set, SetKind, Stands as Where};
 use crate::yaml::{Data, Node, Value};
 
 /// Looks at an Application.
-pub fn application(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
-    let Some(spec) = document.value.get("spec") else { return };
-    let node = document.tree.root.as_ref().and_then(|root| under(root, "spec"));
-    let seen = Seen { document, title: title("Application", &document.value) };
+pub fn application(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>) {
+    let Some(spec) = at.value.get("spec") else { return };
+    let node = under(at.node, "spec");
+    let seen = Seen { document: at, title: title("Application", at.value) };
     for (source, source_node) in sources(spec, node) {
         seen.keys(source, source_node, reader);
         reader.facts.deployments.extend(seen.deployment("", spec, source, source_node, reader));
@@ -27,14 +27,16 @@ pub fn application(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
 }
 
 /// Looks at an ApplicationSet: its template, and each Application that its generators certainly make.
-pub fn application_set(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
+pub fn application_set(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>) {
     let way = ["spec", "template", "spec"];
-    let Some(spec) = document.value.at(way) else { return };
-    let node = way.iter().fold(document.tree.root.as_ref(), |node, key| under(node?, key));
-    let seen = Seen { document, title: title("ApplicationSet", &document.value) };
+    let Some(spec) = at.value.at(way) else { return };
+    let node = way.iter().try_fold(at.node, |node, key| under(node, key));
+    let seen = Seen { document: at, title: title("ApplicationSet", at.value) };
     let written = sources(spec, node);
-    let made = generators::parameters(&document.value, reader.root);
-    reader.taking(Taken { template: true, ..Taken::default() }, |reader| {
+    let made = generators::parameters(at.value, reader.root);
+    // What nobody knows to be made is judged as it is written.
+    let taken = Taken { template: true, lone: made.is_empty(), ..reader.taken };
+    reader.taking(taken, |reader| {
         for (source, source_node) in written.iter().filter(|_| made.is_empty()) {
             seen.keys(source, *source_node, reader);
         }
@@ -51,7 +53,7 @@ pub fn application_set(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
 
 fn title(kind: &str, object: &Value) -> String {
     let name = object.at(["metadata", "name"]).and_then(Value::text).unwrap_or("(no name)");
-    format!("{kind}/{name}")
+    format!("{kind}/{}", shown_name(name))
 }
 
 /// `source` or `sources`, each as it is written where that can be told.
@@ -72,44 +74,66 @@ fn under<'n, 'a>(node: &'n Node<'a>, key: &str) -> Option<&'n Node<'a>> {
 }
 
 /// What the sources of one document share.
-struct Seen<'s> {
-    document: &'s Document<'s>,
+struct Seen<'v, 'a> {
+    document: Mapping<'v, 'a>,
     title: String,
 }
 
-impl Seen<'_> {
+impl Seen<'_, '_> {
     /// The keys that stand in a source, wherever they do.
     fn keys(&self, source: &Value, node: Option<&Node<'_>>, reader: &mut Reader<'_, '_>) {
         let (helm, helm_node) = (source.get("helm"), node.and_then(|node| under(node, "helm")));
         let written = |key: &str| Some((helm?.get(key)?, under(helm_node?, key)?));
         if let Some((value, node)) = written("valuesObject") {
-            values::look(Mapping { value, node, offset: self.document.offset }, reader);
+            values::look(Mapping { value, node, ..self.document }, reader);
         }
         if let Some((value, node)) = written("values") {
             self.string(value, node, reader);
         }
         for parameter in items(helm.and_then(|helm| helm.get("parameters"))) {
-            named(parameter, reader, |name, reader| {
-                let rings = reader.profiles.iter().flat_map(Profile::rings).map(|(_, ring)| ring);
-                let fitting = rings.filter_map(|ring| Some((ring, ring.values.as_ref()?.key.as_str())));
-                let fitting = fitting.filter(|(_, path)| {
-                    name == *path || name.strip_suffix(path).is_some_and(|before| before.ends_with('.'))
-                });
-                fitting.map(|(ring, path)| (ring, path, Stands::Values)).next()
-            });
+            let force = matches!(parameter.get("forceString").map(|force| &force.data), Some(Data::Bool(true)));
+            if let (Some(name), Some(value)) = (parameter.get("name").and_then(Value::text), parameter.get("value")) {
+                self.parameter(name, value, force, reader);
+            }
         }
         let plugin = source.get("plugin");
         for variable in items(plugin.and_then(|plugin| plugin.get("env"))) {
-            named(variable, reader, |name, reader| {
-                let ring = reader.ring_of_variable(name)?;
-                Some((ring, ring.variable.as_deref()?, Stands::Variable))
-            });
+            let (name, value) = (variable.get("name").and_then(Value::text), variable.get("value"));
+            let (Some(name), Some(value)) = (name, value) else { continue };
+            if let (Some(ring), Some(key)) = (reader.ring_of_variable(name), value.text()) {
+                let place = reader.text.place(value.span.start..value.span.end);
+                reader.key(ring, name, key, place, Stands::Variable);
+            }
         }
         let nodes = node.and_then(|node| under(under(node, "plugin")?, "parameters")).map(Node::items);
         let parameters = items(plugin.and_then(|plugin| plugin.get("parameters")));
         for (parameter, node) in parameters.zip(nodes.unwrap_or_default()) {
             if let (Some(value), Some(node)) = (parameter.get("string"), under(node, "string")) {
                 self.string(value, node, reader);
+            }
+            for (name, entry) in parameter.get("map").and_then(Value::map).into_iter().flatten() {
+                self.parameter(name, &entry.value, false, reader);
+            }
+        }
+    }
+
+    /// A single value: of a key, or of the switch that rotates one.
+    fn parameter(&self, name: &str, value: &Value, force_text: bool, reader: &mut Reader<'_, '_>) {
+        let is = |path: &str| name == path || name.strip_suffix(path).is_some_and(|before| before.ends_with('.'));
+        let place = reader.text.place(value.span.start..value.span.end);
+        let rings = reader.profiles.iter().flat_map(Profile::rings).map(|(_, ring)| ring);
+        for (ring, paths) in rings.filter_map(|ring| Some((ring, ring.values.as_ref()?))) {
+            if is(&paths.key) {
+                reader.key(ring, &paths.key, value.text().unwrap_or_default(), place.clone(), Stands::Values);
+            }
+            match (paths.rotate.as_deref().filter(|path| is(path)), value.text()) {
+                (Some(path), Some(text)) if force_text && !text.is_empty() => {
+                    reader.facts.findings.push(unsafe_scalar::text_for_a_switch(path, place.clone()));
+                }
+                (Some(path), Some("true")) => {
+                    reader.facts.findings.push(rotate_in_gitops::finding(path, place.clone()));
+                }
+                _ => {}
             }
         }
     }
@@ -118,7 +142,7 @@ impl Seen<'_> {
     fn string(&self, value: &Value, node: &Node<'_>, reader: &mut Reader<'_, '_>) {
         let Some(inner) = value.text().filter(|text| text.contains(':')) else { return };
         let stands = reader.text.stands_inside(node, self.document.offset);
-        reader.embedded(&Text { file: reader.text.file, text: inner, stands, committed: reader.text.committed });
+        reader.embedded(&reader.text.inside(inner, stands));
     }
 
     /// The chart and the values of a source; nothing where no chart is named.
@@ -141,7 +165,7 @@ impl Seen<'_> {
         }
         let named = ["chart", "path", "repoURL"].into_iter().find(|key| source.get(key).is_some())?;
         let place = match node.and_then(|node| under(node, named)) {
-            Some(node) => self.document.place(text, node.span.clone()),
+            Some(node) => text.place(self.document.offset + node.span.start..self.document.offset + node.span.end),
             None => source.get(named).map(|value| text.place(value.span.start..value.span.end))?,
         };
         let mut unknown = None;
@@ -154,6 +178,9 @@ impl Seen<'_> {
                 None if ignore_missing && !name.contains("{{") => {}
                 None => unknown = Some("a values file is not in this repository".to_owned()),
             }
+        }
+        if helm.is_some_and(|helm| helm.get("fileParameters").is_some()) {
+            unknown = Some("`fileParameters` take values from files".to_owned());
         }
         let request = Request {
             chart: local.cloned(),
@@ -219,22 +246,9 @@ fn parameters(helm: Option<&Value>, text: &Text<'_>) -> Vec<Set> {
     items(helm.and_then(|helm| helm.get("parameters"))).filter_map(set).collect()
 }
 
-/// Takes the value of `{name: …, value: …}` for a key, if the name is that of one.
-fn named<'p>(
-    item: &Value,
-    reader: &mut Reader<'_, 'p>,
-    ring: impl Fn(&str, &Reader<'_, 'p>) -> Option<(&'p FieldSpec, &'p str, Stands)>,
-) {
-    let (Some(name), Some(value)) = (item.get("name").and_then(Value::text), item.get("value")) else { return };
-    if let (Some((ring, name, stands)), Some(key)) = (ring(name, reader), value.text()) {
-        let place = reader.text.place(value.span.start..value.span.end);
-        reader.key(ring, name, key, place, stands);
-    }
-}
-
 /// As Argo CD writes it for `--set`: commas belong to the value, unless it is a list.
 fn escaped(value: &str) -> Zeroizing<String> {
-    let is_list = value.starts_with('{') && value.ends_with('}');
+    let is_list = value.starts_with('{') && value.ends_with('}') && !value.starts_with("{{");
     Zeroizing::new(if is_list { value.to_owned() } else { value.replace(',', "\\,") })
 }
 

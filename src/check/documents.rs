@@ -1,12 +1,10 @@
 //! The documents of a YAML text, and what each of them is.
 
-use std::ops::Range;
-
 use super::text::Text;
 use crate::manifest::split;
-use crate::report::{Finding, Place};
+use crate::report::Finding;
 use crate::rules::unreadable;
-use crate::yaml::{self, Tree, Value};
+use crate::yaml::{self, Data, Tree, Value};
 
 /// A parsed document.
 pub struct Document<'t> {
@@ -41,6 +39,25 @@ pub enum What {
     Other,
 }
 
+impl What {
+    /// What a value is, told by what it holds.
+    pub fn of(value: &Value) -> Self {
+        let text = |key: &str| value.get(key).and_then(Value::text);
+        let (group, kind) = (text("apiVersion").unwrap_or_default(), text("kind"));
+        match kind {
+            Some("Application") if group.starts_with("argoproj.io/") => Self::Application,
+            Some("ApplicationSet") if group.starts_with("argoproj.io/") => Self::ApplicationSet,
+            Some("HelmRelease") if group.starts_with("helm.toolkit.fluxcd.io/") => Self::HelmRelease,
+            _ if group.starts_with("helm-keyring/") => Self::Own,
+            Some(_) if !group.is_empty() => Self::Manifest,
+            _ if !group.is_empty() && text("version").is_some() && text("name").is_some() => Self::Chart,
+            _ if value.get("services").is_some_and(|services| services.map().is_some()) => Self::Compose,
+            _ if value.map().is_some() || matches!(value.data, Data::List(_)) => Self::Values,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl<'t> Document<'t> {
     /// The documents of a text.
     ///
@@ -67,30 +84,8 @@ impl<'t> Document<'t> {
         Ok(documents)
     }
 
-    /// What it is, told by what it holds.
-    pub fn what(&self) -> What {
-        let text = |key: &str| self.value.get(key).and_then(Value::text);
-        let (group, kind) = (text("apiVersion").unwrap_or_default(), text("kind"));
-        match kind {
-            Some("Application") if group.starts_with("argoproj.io/") => What::Application,
-            Some("ApplicationSet") if group.starts_with("argoproj.io/") => What::ApplicationSet,
-            Some("HelmRelease") if group.starts_with("helm.toolkit.fluxcd.io/") => What::HelmRelease,
-            _ if group.starts_with("helm-keyring/") => What::Own,
-            Some(_) if !group.is_empty() => What::Manifest,
-            _ if !group.is_empty() && text("version").is_some() && text("name").is_some() => What::Chart,
-            _ if self.value.get("services").is_some_and(|services| services.map().is_some()) => What::Compose,
-            _ if self.value.map().is_some() => What::Values,
-            _ => What::Other,
-        }
-    }
-
     /// Whether SOPS wrote it: its encrypted texts are no keys, whatever they look like.
     pub fn is_sops(&self) -> bool {
         self.value.get("sops").is_some_and(|sops| sops.get("mac").is_some() || sops.get("lastmodified").is_some())
-    }
-
-    /// Where bytes of the document stand.
-    pub fn place(&self, text: &Text<'_>, bytes: Range<usize>) -> Place {
-        text.place(self.offset + bytes.start..self.offset + bytes.end)
     }
 }

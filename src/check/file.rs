@@ -1,7 +1,9 @@
 //! One file: what it is, and what it tells.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -14,11 +16,12 @@ use super::reader::{Reader, Taken};
 use super::text::Text;
 use super::values::{self, Mapping};
 use super::walk::Found;
-use super::{argo, flux, manifests, own, templates, variables};
+use super::{argo, flux, lines, manifests, own, templates, variables};
 use crate::profile::Profile;
 use crate::report::Place;
 use crate::rules::{ignored_document, unreadable};
 use crate::values::Stands;
+use crate::yaml::{Data, Node};
 
 /// More than any file of values or manifests.
 const LEN_MAX_BYTES: u64 = 16 << 20;
@@ -34,40 +37,45 @@ pub struct Context<'p> {
 /// Reads a file and looks at it.
 pub fn look<'p>(found: &Found, context: &Context<'p>) -> Facts<'p> {
     let mut facts = Facts::default();
-    let chart = templates::chart_of(&found.path);
+    let unreadable = |why: &str| unreadable::finding(Place::file(&*found.name), why);
     let bytes = match read(&found.path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            if is_yaml(&found.path) {
-                facts.findings.push(unreadable::finding(Place::file(&*found.name), &error.to_string()));
-            }
+            facts.findings.extend(is_yaml(&found.path).then(|| unreadable(&error.to_string())));
             return facts;
         }
     };
     own::master_keys(&found.name, &bytes, found.committed, &mut facts);
-    if chart.is_none() && !context.interest.has(&bytes) {
-        return facts;
-    }
-    let root = root_of(&found.path);
+    let is_template = templates::chart_of(&found.path).is_some();
     if bytes.len() as u64 > LEN_MAX_BYTES {
-        if is_yaml(&found.path) {
-            facts.findings.push(unreadable::finding(Place::file(&*found.name), "it is larger than 16 MiB"));
+        // What is behind the first part is read only to see whether it matters.
+        if is_yaml(&found.path) && context.interest.has_in_file(&found.path) {
+            facts.findings.push(unreadable("it is larger than 16 MiB"));
         }
         return facts;
     }
-    match std::str::from_utf8(&bytes) {
-        Ok(content) => {
-            let text = Text { file: &found.name, text: content, stands: Stands::Whole, committed: found.committed };
-            match chart {
-                Some(_) => templates::look(&text, context.profiles, &mut facts),
-                None => self::text(&found.path, &mut reader(&text, &root, context, &mut facts)),
-            }
+    if !is_template && !context.interest.has(&bytes) {
+        if is_yaml(&found.path) && context.interest.has_in_utf16(&bytes) {
+            facts.findings.push(unreadable("it is UTF-16; save it as UTF-8"));
         }
-        Err(error) if chart.is_none() && is_yaml(&found.path) => {
+        return facts;
+    }
+    let content = match std::str::from_utf8(&bytes) {
+        Ok(content) => Cow::Borrowed(content),
+        Err(error) if is_yaml(&found.path) && !is_template => {
             let place = Place::in_text(&*found.name, &bytes, error.valid_up_to());
             facts.findings.push(unreadable::finding(place, "it is not UTF-8"));
+            return facts;
         }
-        Err(_) => {}
+        Err(_) => String::from_utf8_lossy(&bytes),
+    };
+    let root = root_of(&found.path);
+    let text = Text::new(&found.name, &content, Stands::Whole, found.committed);
+    let mut reader = reader(&text, &root, context, &mut facts);
+    if is_template {
+        template(&mut reader);
+    } else {
+        self::text(&found.path, context.interest, &mut reader);
     }
     facts
 }
@@ -75,8 +83,9 @@ pub fn look<'p>(found: &Found, context: &Context<'p>) -> Facts<'p> {
 /// Looks at a text that came without a file.
 pub fn look_at_stdin<'p>(name: &str, content: &str, context: &Context<'p>) -> Facts<'p> {
     let mut facts = Facts::default();
-    let text = Text { file: name, text: content, stands: Stands::Whole, committed: false };
-    self::text(Path::new("stdin.yaml"), &mut reader(&text, Path::new(""), context, &mut facts));
+    let text = Text::new(name, content, Stands::Whole, false);
+    let mut reader = reader(&text, Path::new(""), context, &mut facts);
+    self::text(Path::new("stdin.yaml"), context.interest, &mut reader);
     facts
 }
 
@@ -89,64 +98,103 @@ fn reader<'r, 'p>(
     Reader { text, root, profiles: context.profiles, taken: Taken::default(), facts }
 }
 
+/// A template of a chart: what it makes up, and what it spells out.
+fn template(reader: &mut Reader<'_, '_>) {
+    templates::look(reader.text, reader.profiles, reader.facts);
+    let taken = Taken { template: true, ..Taken::default() };
+    reader.taking(taken, |reader| match Document::all(reader.text) {
+        Ok(found) => documents(&found, reader),
+        Err(_) => lines::look(reader),
+    });
+    reader.facts.ignores = ignores::of(reader.text);
+}
+
 /// Looks at a text, and at the comments in it if it is one of ours to read.
-fn text(path: &Path, reader: &mut Reader<'_, '_>) {
-    if !is_yaml(path) && variables::dotenv(reader) {
+fn text(path: &Path, interest: &Interest, reader: &mut Reader<'_, '_>) {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let before = reader.facts.keys.len();
+    if !is_yaml(path) && variables::dotenv(path, reader) {
         reader.facts.ignores = ignores::of(reader.text);
         return;
     }
     match Document::all(reader.text) {
-        Ok(found) => {
-            documents(&found, path, reader);
-            if is_yaml(path) || !reader.facts.findings.is_empty() {
-                reader.facts.ignores = ignores::of(reader.text);
-            }
+        Ok(found) if is_yaml(path) || found.iter().all(|document| document.value.map().is_some()) => {
+            documents(&found, reader);
+            values_file(&found, path, reader);
         }
-        // Any text may name a key; only one that calls itself YAML has to be YAML.
-        Err(finding) if is_yaml(path) => {
+        // Any text may name a key; only one that calls itself YAML, and names one, has to be YAML.
+        Err(finding) if is_yaml(path) && interest.names(reader.text.text.as_bytes()) => {
             reader.facts.findings.push(finding);
-            reader.facts.ignores = ignores::of(reader.text);
+            lines::look(reader);
         }
-        Err(_) => {}
+        _ if !lines::is_prose(ending) => lines::look(reader),
+        _ => {}
+    }
+    if is_yaml(path) || reader.facts.keys.len() > before {
+        reader.facts.ignores = ignores::of(reader.text);
     }
 }
 
-fn documents(found: &[Document<'_>], path: &Path, reader: &mut Reader<'_, '_>) {
+/// Looks at what documents are for themselves.
+fn documents(found: &[Document<'_>], reader: &mut Reader<'_, '_>) {
     let mut objects = Vec::new();
-    let mut of_values = Vec::new();
     for document in found {
-        match document.what() {
-            What::Application => argo::application(document, reader),
-            What::ApplicationSet => argo::application_set(document, reader),
-            What::HelmRelease => flux::helm_release(document, reader),
-            What::Manifest => objects.push(document),
-            What::Compose => variables::compose(document, reader),
-            What::Values => of_values.push(document),
-            What::Chart | What::Own | What::Other => {}
-        }
+        let Some(node) = &document.tree.root else { continue };
+        let taken = Taken { sops: document.is_sops(), ..reader.taken };
+        reader.taking(taken, |reader| {
+            if What::of(&document.value) == What::Manifest {
+                objects.push(document);
+            }
+            document_of(Mapping::of(document, node), reader);
+        });
     }
     if !objects.is_empty() {
         manifests::look(&objects, reader);
     }
-    values_file(&of_values, found.len(), path, reader);
+}
+
+fn document_of(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>) {
+    match What::of(at.value) {
+        What::Application => argo::application(at, reader),
+        What::ApplicationSet => argo::application_set(at, reader),
+        What::HelmRelease => flux::helm_release(at, reader),
+        What::Compose => variables::compose(at.value, reader),
+        What::Manifest => match (at.value.get("items").map(|items| &items.data), listed(at.node)) {
+            (Some(Data::List(values)), Some(nodes)) => {
+                for (value, node) in values.iter().zip(nodes) {
+                    document_of(Mapping { value, node, ..at }, reader);
+                }
+            }
+            // A resource of somebody else's may hold values too.
+            _ => drop(reader.taking(Taken { lone: true, ..reader.taken }, |reader| values::look(at, reader))),
+        },
+        What::Values | What::Chart | What::Own | What::Other => {}
+    }
+}
+
+/// The `items` of a list of objects.
+fn listed<'n, 'a>(node: &'n Node<'a>) -> Option<&'n [Node<'a>]> {
+    node.entries().iter().rev().find(|(key, _)| key.text() == Some("items")).map(|(_, items)| items.items())
 }
 
 /// A file of values: one document.
-fn values_file(found: &[&Document<'_>], all: usize, path: &Path, reader: &mut Reader<'_, '_>) {
+fn values_file(all: &[Document<'_>], path: &Path, reader: &mut Reader<'_, '_>) {
     // What a chart has as default says nothing of a deploy.
     let lone =
         !path.with_file_name("Chart.yaml").is_file() || path.file_name().is_none_or(|name| name != "values.yaml");
+    let is_values = |document: &&Document<'_>| matches!(What::of(&document.value), What::Values | What::Compose);
+    let found: Vec<&Document<'_>> = all.iter().filter(is_values).collect();
     let mut holds_values = false;
-    for document in found {
+    for document in &found {
         let Some(node) = &document.tree.root else { continue };
-        let mapping = Mapping { value: &document.value, node, offset: document.offset };
         let taken = Taken { lone, sops: document.is_sops(), template: false };
-        holds_values |= reader.taking(taken, |reader| values::look(mapping, reader));
+        holds_values |= reader.taking(taken, |reader| values::look(Mapping::of(document, node), reader));
     }
-    if let (Some(second), true) = (found.get(1), holds_values && found.len() == all) {
+    if let (Some(second), true) = (found.get(1), holds_values && found.len() == all.len()) {
         let first_key =
             second.tree.root.as_ref().and_then(|root| root.entries().first()).map(|(key, _)| key.span.clone());
-        let place = second.place(reader.text, first_key.unwrap_or_default());
+        let Range { start, end } = first_key.unwrap_or_default();
+        let place = reader.text.place(second.offset + start..second.offset + end);
         reader.facts.findings.push(ignored_document::finding(place));
     }
 }

@@ -4,33 +4,31 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::documents::Document;
 use super::facts::{Deployment, ValuesFrom};
 use super::reader::Reader;
 use super::text::Text;
 use super::values::{self, Mapping};
+use crate::manifest::shown_name;
 use crate::values::{Layer, Request};
 use crate::yaml::{Data, Node, Value};
 
 /// Looks at a HelmRelease.
-pub fn helm_release(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
-    let Some(spec) = document.value.get("spec") else { return };
+pub fn helm_release(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>) {
+    let Some(spec) = at.value.get("spec") else { return };
     let under = |node: &'_ Node<'_>, key: &str| -> Option<usize> {
         node.entries().iter().rposition(|(name, _)| name.text() == Some(key))
     };
-    let written = document.tree.root.as_ref().and_then(|root| {
-        let (_, spec) = root.entries().get(under(root, "spec")?)?;
+    let written = under(at.node, "spec").and_then(|index| {
+        let (_, spec) = at.node.entries().get(index)?;
         spec.entries().get(under(spec, "values")?).map(|(_, values)| values)
     });
     if let (Some(value), Some(node)) = (spec.get("values"), written) {
-        let mapping = Mapping { value, node, offset: document.offset };
-        values::look(mapping, reader);
+        values::look(Mapping { value, node, ..at }, reader);
     }
-    reader.facts.deployments.extend(deployment(document, spec, reader.text, reader.root));
+    reader.facts.deployments.extend(deployment(at.value, spec, reader.text, reader.root));
 }
 
-fn deployment(document: &Document<'_>, spec: &Value, text: &Text<'_>, root: &Path) -> Option<Deployment> {
-    let object = &document.value;
+fn deployment(object: &Value, spec: &Value, text: &Text<'_>, root: &Path) -> Option<Deployment> {
     let word = |path: [&str; 2]| object.at(path).and_then(Value::text);
     let name = word(["metadata", "name"]).unwrap_or("(no name)");
     let own = word(["metadata", "namespace"]).map(str::to_owned);
@@ -64,7 +62,7 @@ fn deployment(document: &Document<'_>, spec: &Value, text: &Text<'_>, root: &Pat
         }
     }
     Some(Deployment {
-        title: format!("HelmRelease/{name}"),
+        title: format!("HelmRelease/{}", shown_name(name)),
         place: text.place(said.span.start..said.span.end),
         chart: chart.and_then(Value::text).map(|chart| chart.rsplit('/').next().unwrap_or(chart).to_owned()),
         namespace: spec.get("targetNamespace").and_then(Value::text).map(str::to_owned).or(own),

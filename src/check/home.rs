@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::sets::{Expected, Judged, is_expected};
+use super::sets::{Candidate, Expected, Judged, is_expected};
 use crate::config::{Config, FILE, LOCK, Mode, Overrides, Selection, Source};
 use crate::lock::Lock;
 use crate::profile::Profile;
@@ -104,13 +104,7 @@ impl Home {
             );
             let expected = Expected::of(pair, self.lock.as_ref());
             let place = pair.place.clone().unwrap_or_else(|| Place::file(self.config.path.display().to_string()));
-            found.extend(judged.set(
-                &title,
-                &place,
-                &request,
-                &[(&pair.profile, pair.instance.clone(), true)],
-                &expected,
-            ));
+            found.extend(judged.set(&title, &place, &request, &[Candidate::of(pair)], &expected));
         }
         found
     }

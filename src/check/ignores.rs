@@ -100,7 +100,7 @@ mod tests {
     use crate::values::Stands;
 
     fn ids(text: &str, line: usize) -> Vec<&'static str> {
-        let text = Text { file: "a.yaml", text, stands: Stands::Whole, committed: true };
+        let text = Text::new("a.yaml", text, Stands::Whole, true);
         let start: usize = text.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
         let finding = Finding::refused("weak-key", "").at(Place::in_text("a.yaml", text.text.as_bytes(), start));
         apply(vec![finding], &mut of(&text)).iter().map(|finding| finding.id).collect()

@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::documents::Document;
 use super::facts::ConfigMap;
 use super::reader::{Reader, Taken};
-use super::text::Text;
 use crate::config::Instance;
 use crate::held::fields;
 use crate::manifest::{Cursor, Object, Pod};
@@ -56,7 +55,7 @@ fn secret(object: &Object<'_, '_>, offset: usize, reader: &mut Reader<'_, '_>) {
             match field.text() {
                 Some(key) if !key.is_empty() => {
                     let (name, committed) = (field.name.to_owned(), reader.text.committed);
-                    let key = Key { spec: ring, name, text: key, place, stands: Stands::Secret, committed };
+                    let key = Key::new(ring, name, key, place, Stands::Secret, committed);
                     match field.slot {
                         // The key before the active one is at home there, and in the other field of another Secret.
                         Slot::Previous => reader.facts.findings.extend(rules::of_key(&key)),
@@ -82,7 +81,7 @@ fn config_map(object: &Object<'_, '_>, offset: usize, reader: &mut Reader<'_, '_
             reader.taking(Taken::default(), |reader| reader.key(ring, name, inner, place, Stands::ConfigMap));
         }
         if inner.contains(':') {
-            let inside = Text { file: text.file, text: inner, stands: stands.clone(), committed: text.committed };
+            let inside = text.inside(inner, stands.clone());
             let lone = Taken { lone: true, ..Taken::default() };
             reader.taking(lone, |reader| reader.embedded(&inside));
         }

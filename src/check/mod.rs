@@ -10,6 +10,7 @@
 //! | `values`, `manifests`, `variables`, `templates` | keys in values, in manifests, in environments; templates |
 //! | `argo`, `generators`, `flux` | who deploys a chart with which values |
 //! | `reader` | one text on its way through these |
+//! | `lines` | keys in what nobody can parse |
 //! | `own` | master keys, and files that are keys |
 //! | `home` | a keyring.yaml, its environments and its lock |
 //! | `sets` | values that are deployed together, merged and judged |
@@ -27,6 +28,7 @@ mod generators;
 mod home;
 mod ignores;
 mod interest;
+mod lines;
 mod manifests;
 mod own;
 mod reader;
@@ -43,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::config::{Instance, Selection};
+use crate::config::Selection;
 use crate::profile::{self, Profile};
 use crate::report::{Finding, Place, Refusal, sorted};
 use crate::rules;
@@ -104,8 +106,7 @@ pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refu
     let mut found = walk::files(&request.paths)?;
     let named = request.given.iter().flat_map(|given| &given.files).map(|file| Found::named(Path::new(file)));
     found.extend(named.filter(|named| named.path.is_file()));
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    found.dedup_by(|a, b| a.name == b.name);
+    let mut found = walk::once(found);
     let (homes, mut findings) = homes(request, &found);
     let mut settings = AllSettings::default();
     for home in &homes {
@@ -231,27 +232,14 @@ impl Given {
         let request = Values { chart: chart.clone(), files: files.clone(), ..Values::default() };
         let title = "`-f` and `--chart`";
         if selections.is_empty() {
-            let candidates: Vec<_> = profiles.iter().map(|profile| candidate(profile, chart.as_deref())).collect();
+            let candidates: Vec<_> =
+                profiles.iter().flat_map(|profile| Candidate::in_folder(profile, chart.as_deref())).collect();
             return judged.set(title, &place, &request, &candidates, &Expected::default());
         }
-        let of_selection = |pair: &Selection| {
-            judged.set(
-                title,
-                &place,
-                &request,
-                &[(&pair.profile, pair.instance.clone(), true)],
-                &Expected::of(pair, None),
-            )
-        };
+        let of_selection =
+            |pair: &Selection| judged.set(title, &place, &request, &[Candidate::of(pair)], &Expected::of(pair, None));
         selections.iter().flat_map(of_selection).collect()
     }
-}
-
-/// A profile, for the values of a chart that may be its own.
-fn candidate<'p>(profile: &'p Profile, chart: Option<&Path>) -> Candidate<'p> {
-    let prefix = chart.and_then(|chart| sets::prefix_in(profile, chart));
-    let certain = prefix.is_some();
-    (profile, Instance { values: prefix, secret: None }, certain)
 }
 
 /// The comments that silence what was seen in files that were not looked at.
@@ -262,7 +250,7 @@ fn elsewhere(seen: &[Finding], found: &[Found]) -> Vec<ignores::Ignore> {
     let unseen = files.into_iter().filter(|file| !found.iter().any(|found| found.name == *file));
     let ignores = unseen.flat_map(|file| {
         let content = crate::schema::read_text(Path::new(file)).unwrap_or_default();
-        let text = Text { file, text: &content, stands: Stands::Whole, committed: true };
+        let text = Text::new(file, &content, Stands::Whole, true);
         ignores::of(&text)
             .into_iter()
             .filter(|ignore| seen.iter().any(|finding| ignore.names(finding.id)))

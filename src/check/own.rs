@@ -34,7 +34,7 @@ pub fn files_of_sources<'h>(homes: &'h [Home], found: &[Found], facts: &mut Fact
                 let text = text.without_one_newline().unwrap_or(text);
                 let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let place = Place::file(&*file.name);
-                let key = Key { spec: ring, name, text, place, stands: Stands::Source, committed: true };
+                let key = Key::new(ring, name, text, place, Stands::Source, true);
                 facts.findings.extend(rules::of_key(&key));
                 facts.keys.push(key);
             }

@@ -52,7 +52,7 @@ impl<'p> Reader<'_, 'p> {
         let mut inner = Reader { text, root, profiles, taken, facts: &mut *self.facts };
         for document in &documents {
             if let Some(node) = document.tree.root.as_ref().filter(|_| document.value.map().is_some()) {
-                values::look(Mapping { value: &document.value, node, offset: document.offset }, &mut inner);
+                values::look(Mapping::of(document, node), &mut inner);
             }
         }
     }
@@ -67,7 +67,16 @@ impl<'p> Reader<'_, 'p> {
         };
         if !expected {
             let committed = self.text.committed;
-            self.judged(Key { spec, name: name.to_owned(), text: key, place, stands, committed });
+            self.judged(Key::new(spec, name.to_owned(), key, place, stands, committed));
+        }
+    }
+
+    /// Takes a text for a key where only a usable one is worth a word.
+    pub fn usable_key(&mut self, spec: &'p FieldSpec, name: &str, key: &str, place: Place, stands: Stands) {
+        let text = KeyText::from(key.as_bytes().to_vec());
+        let key = Key::new(spec, name.to_owned(), text, place, stands, self.text.committed);
+        if key.is_usable() {
+            self.judged(key);
         }
     }
 

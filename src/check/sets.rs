@@ -11,7 +11,7 @@ use crate::profile::Profile;
 use crate::render::UserValues;
 use crate::report::{Finding, Place};
 use crate::rules::{self, Deployed, unreadable};
-use crate::values::{self, Known, Merged, Request};
+use crate::values::{self, Found, Known, Merged, Request};
 use crate::yaml::{Data, Value};
 
 /// What is expected of a set.
@@ -39,8 +39,58 @@ impl<'e> Expected<'e> {
     }
 }
 
-/// A profile, its instance in the values, and whether the chart certainly is the profile's.
-pub type Candidate<'c> = (&'c Profile, Instance, bool);
+/// A chart in the values that may be a profile's.
+pub struct Candidate<'c> {
+    /// The profile.
+    pub profile: &'c Profile,
+    /// Where its values are.
+    pub instance: Instance,
+    /// Whether it certainly is the profile's, so that a key is missing rather than of no concern.
+    pub certain: bool,
+    /// Values paths that switch it; the first that says something counts.
+    pub conditions: Vec<String>,
+}
+
+impl<'c> Candidate<'c> {
+    /// A chart that keyring.yaml names.
+    pub fn of(pair: &'c Selection) -> Self {
+        Self { profile: &pair.profile, instance: pair.instance.clone(), certain: true, conditions: Vec::new() }
+    }
+
+    /// The charts of a folder, or of a name, that are a profile's; else perhaps one that only its values tell.
+    fn all(profile: &'c Profile, chart: Option<&str>, local: &About, certain: bool) -> Vec<Self> {
+        let at = |prefix: &str, conditions: &[String]| Self {
+            profile,
+            instance: Instance { values: Some(prefix.to_owned()), secret: None },
+            certain,
+            conditions: conditions.to_vec(),
+        };
+        let is_it = |name: &str| profile.charts.iter().any(|chart| chart == name);
+        if chart.is_some_and(is_it) || is_it(&local.name) {
+            return vec![at("", &[])];
+        }
+        let own = local.dependencies.iter().filter(|dependency| is_it(&dependency.name));
+        let found: Vec<Self> = own.map(|dependency| at(&dependency.key, &dependency.conditions)).collect();
+        match found.is_empty() {
+            true => vec![Self { profile, instance: Instance::default(), certain: false, conditions: Vec::new() }],
+            false => found,
+        }
+    }
+
+    /// Those in a chart's folder, or in values without one.
+    pub fn in_folder(profile: &'c Profile, folder: Option<&Path>) -> Vec<Self> {
+        Self::all(profile, None, &folder.map(about_chart).unwrap_or_default(), true)
+    }
+
+    fn is_off(&self, known: &Known) -> bool {
+        let Known::Values(merged) = known else { return false };
+        let said = |path: &String| match merged.at(path) {
+            Found::Value(Value { data: Data::Bool(on), .. }) => Some(*on),
+            _ => None,
+        };
+        self.conditions.iter().find_map(said) == Some(false)
+    }
+}
 
 /// What has been judged as a whole: no file of it is judged alone.
 #[derive(Default)]
@@ -63,13 +113,16 @@ impl Judged {
         candidates: &[Candidate<'_>],
         expected: &Expected<'_>,
     ) -> Vec<Finding> {
-        let files =
-            request.files.iter().map(PathBuf::from).chain(request.layers.iter().map(|layer| (&layer.file).into()));
-        self.files.extend(files.map(|file| canonical(&file)));
+        self.note(request);
         match values::read(request) {
             Ok(known) => judge(title, place, &known, candidates, expected),
-            // The file that is broken has a finding of its own, if it was looked at.
-            Err(error) => vec![unreadable::finding(error.place().unwrap_or_else(|| place.clone()), &error.reason())],
+            // Only once parameters are in is it YAML; and what another chart is given is its own business.
+            Err(_) if request.layers.iter().any(|layer| layer.text.contains("{{")) => Vec::new(),
+            Err(_) if !candidates.iter().any(|candidate| candidate.certain) => Vec::new(),
+            Err(error) => {
+                let place = error.place().unwrap_or_else(|| place.clone());
+                vec![unreadable::finding(place, &error.reason())]
+            }
         }
     }
 
@@ -90,11 +143,17 @@ impl Judged {
         }
         layers.append(&mut deployment.request.layers);
         deployment.request.layers = layers;
-        let Deployment { title, place, chart, namespace, request, unknown, plugin, .. } = &deployment;
+        // What lies below something unknown may be set by it: only what lies above is certain.
+        let mut request = std::mem::take(&mut deployment.request);
+        if deployment.unknown.is_some() {
+            self.note(&request);
+            request.files.clear();
+        }
         let local = request.chart.as_deref().map(about_chart).unwrap_or_default();
+        request.chart = request.chart.filter(|_| deployment.unknown.is_none());
+        let Deployment { title, place, chart, namespace, unknown, plugin, .. } = &deployment;
         let mut found = Vec::new();
         for profile in all.profiles {
-            let prefix = prefix_of(profile, chart.as_deref(), &local);
             let external = *plugin || all.homes.iter().any(|home| home.supplies(profile, namespace.as_deref()));
             let said = all.homes.iter().find_map(|home| home.values_of(profile, namespace.as_deref()));
             let expected = Expected {
@@ -103,11 +162,16 @@ impl Judged {
                 mode: said.map_or(Mode::Gitops, |pair| pair.mode),
                 lock: None,
             };
-            let certain = prefix.is_some() && unknown.is_none();
-            let candidates = [(profile, Instance { values: prefix, secret: None }, certain)];
-            found.extend(self.set(title, place, request, &candidates, &expected));
+            let certain = unknown.is_none();
+            let candidates = Candidate::all(profile, chart.as_deref(), &local, certain);
+            found.extend(self.set(title, place, &request, &candidates, &expected));
         }
         found
+    }
+
+    fn note(&mut self, request: &Request) {
+        let layers = request.layers.iter().map(|layer| PathBuf::from(&layer.file));
+        self.files.extend(request.files.iter().map(PathBuf::from).chain(layers).map(|file| canonical(&file)));
     }
 }
 
@@ -129,7 +193,8 @@ fn judge(
     expected: &Expected<'_>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (profile, instance, certain) in candidates {
+    for candidate in candidates.iter().filter(|candidate| !candidate.is_off(known)) {
+        let Candidate { profile, instance, certain, .. } = candidate;
         let Ok(user) = UserValues::new(known, profile, instance) else { continue };
         // What another chart's profile would look for is not missing here.
         if !certain && !matches!(known, Known::Values(merged) if holds_any(merged, profile, instance)) {
@@ -168,11 +233,19 @@ fn holds_any(merged: &Merged, profile: &Profile, instance: &Instance) -> bool {
     })
 }
 
-/// The name of a chart, and those of its dependencies with the key under which each has its values.
+/// The name of a chart, and its dependencies.
 #[derive(Default)]
 struct About {
     name: String,
-    dependencies: Vec<(String, String)>,
+    dependencies: Vec<Dependency>,
+}
+
+struct Dependency {
+    name: String,
+    /// Under which it has its values.
+    key: String,
+    /// Values paths that switch it.
+    conditions: Vec<String>,
 }
 
 fn about_chart(folder: &Path) -> About {
@@ -185,25 +258,18 @@ fn about_chart(folder: &Path) -> About {
     };
     let dependencies = listed.iter().filter_map(|item| {
         let name = word(item, "name")?;
-        let key = word(item, "alias").unwrap_or_else(|| name.clone());
-        Some((name, key))
+        let conditions = word(item, "condition").unwrap_or_default();
+        Some(Dependency {
+            key: word(item, "alias").unwrap_or_else(|| name.clone()),
+            conditions: conditions
+                .split(',')
+                .map(|path| path.trim().to_owned())
+                .filter(|path| !path.is_empty())
+                .collect(),
+            name,
+        })
     });
     About { name: word(&about, "name").unwrap_or_default(), dependencies: dependencies.collect() }
-}
-
-/// Where the values of the profile's chart lie in those of a chart's folder.
-pub fn prefix_in(profile: &Profile, folder: &Path) -> Option<String> {
-    prefix_of(profile, None, &about_chart(folder))
-}
-
-/// Where the values of the profile's chart lie; `None` if the chart is another one.
-fn prefix_of(profile: &Profile, chart: Option<&str>, local: &About) -> Option<String> {
-    let is_it = |name: &str| profile.charts.iter().any(|chart| chart == name);
-    if chart.is_some_and(is_it) || is_it(&local.name) {
-        return Some(String::new());
-    }
-    let dependency = local.dependencies.iter().find(|(name, _)| is_it(name));
-    dependency.map(|(_, key)| key.clone())
 }
 
 /// Whether two namespaces may be the same: one that nobody names is any.

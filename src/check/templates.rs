@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::facts::Facts;
-use super::ignores;
 use super::text::Text;
 use crate::profile::Profile;
 use crate::rules::random_template;
@@ -25,7 +24,6 @@ pub fn look(text: &Text<'_>, profiles: &[Profile], facts: &mut Facts<'_>) {
     if profiles.iter().any(|profile| speaks_of(text.text, profile)) {
         return;
     }
-    facts.ignores = ignores::of(text);
     for call in generators(text.text) {
         let place = text.place(call.start..call.end);
         facts.findings.push(random_template::finding(call.function, call.guarded, place));

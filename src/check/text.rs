@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use crate::report::Place;
+use crate::report::{Lines, Place};
 use crate::values::Stands;
-use crate::yaml::{Node, Style, position};
+use crate::yaml::{Node, Style};
 
 /// A text, and where it stands. No `Debug`: it may hold keys.
-#[derive(Clone)]
 pub struct Text<'t> {
     /// The file, as messages name it.
     pub file: &'t str,
@@ -17,12 +16,23 @@ pub struct Text<'t> {
     pub stands: Stands,
     /// Whether the file can be committed.
     pub committed: bool,
+    lines: Lines<'t>,
 }
 
 impl<'t> Text<'t> {
+    /// A text.
+    pub fn new(file: &'t str, text: &'t str, stands: Stands, committed: bool) -> Self {
+        Self { file, text, stands, committed, lines: Lines::of(text) }
+    }
+
+    /// A text in a string of this one.
+    pub fn inside<'i>(&'i self, text: &'i str, stands: Stands) -> Text<'i> {
+        Text::new(self.file, text, stands, self.committed)
+    }
+
     /// Where bytes of the text stand.
     pub fn place(&self, bytes: Range<usize>) -> Place {
-        self.stands.place(self.file, self.text, bytes)
+        self.stands.place(|| self.lines.place(self.file, bytes))
     }
 
     /// Where the lines of a string of this text stand in the file; the string is the node of a document that begins at
@@ -33,7 +43,7 @@ impl<'t> Text<'t> {
         let (Some(inner), true) = (node.text(), literal) else {
             return Stands::At(Box::new(self.place(start..offset + node.span.end)));
         };
-        let at = position(self.text.as_bytes(), start);
+        let at = self.lines.position(start);
         let blank_before = inner.len() - inner.trim_start_matches('\n').len();
         let (line, indent) = (at.line.saturating_sub(blank_before).max(1), at.column - 1);
         match &self.stands {

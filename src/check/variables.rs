@@ -1,38 +1,56 @@
 //! Environment variables of an application: `.env` files and compose files.
 
-use super::documents::Document;
-use super::reader::Reader;
-use crate::report::Place;
+use std::ops::Range;
+use std::path::Path;
+
+use super::reader::{Reader, Taken};
 use crate::rules::Stands;
 use crate::yaml::{Data, Value};
 
-/// Looks at a text in which every line sets a variable; false if it is none.
-pub fn dotenv(reader: &mut Reader<'_, '_>) -> bool {
+/// Looks at a text in which every line sets a variable, or that is named so; false if it is none.
+pub fn dotenv(path: &Path, reader: &mut Reader<'_, '_>) -> bool {
     let text = reader.text;
+    let is_sops = text.text.contains("sops_mac=");
     let mut found = Vec::new();
-    let mut offset = 0;
+    let (mut offset, mut every_line) = (0, true);
     for line in text.text.split_inclusive('\n') {
-        let written = line.trim();
-        if !written.is_empty() && !written.starts_with('#') {
-            let Some((name, value)) = assignment(written) else { return false };
-            let at = offset + line.find(value).unwrap_or(0);
-            found.push((name, value, at));
+        let written = line.trim_start_matches('\u{feff}').trim();
+        match assignment(written) {
+            Some((name, value)) if reader.ring_of_variable(name).is_some() => {
+                let at = offset + line.find(value).unwrap_or(0);
+                found.push((name, value, at));
+            }
+            Some(_) => {}
+            None => every_line &= written.is_empty() || written.starts_with('#'),
         }
         offset += line.len();
     }
-    let is_one = !found.is_empty();
-    for (name, value, at) in found {
-        variable(name, unquoted(value), text.place(at..at + value.len()), reader);
+    let is_one = is_named_so(path) || (every_line && !found.is_empty());
+    if is_one {
+        let taken = Taken { sops: is_sops, ..Taken::default() };
+        reader.taking(taken, |reader| {
+            for (name, value, at) in found {
+                variable(name, unquoted(value), at..at + value.len(), reader);
+            }
+        });
     }
     is_one
 }
 
+/// `.env`, `.env.production`, `production.env`, `.envrc`
+fn is_named_so(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with(".env") || name.ends_with(".env")
+}
+
 /// `NAME=value`, `export NAME=value`
 fn assignment(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+    let exported = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t']));
+    let (name, value) = exported.unwrap_or(line).split_once('=')?;
+    let name = name.trim();
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    is_name.then_some((name, value))
+    is_name.then_some((name, value.trim()))
 }
 
 /// Without the quotes, or the comment behind it.
@@ -46,23 +64,21 @@ fn unquoted(value: &str) -> &str {
 }
 
 /// Looks at the `environment` of every service of a compose file.
-pub fn compose(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
-    let text = reader.text;
-    let services = document.value.get("services").and_then(Value::map);
+pub fn compose(compose: &Value, reader: &mut Reader<'_, '_>) {
+    let services = compose.get("services").and_then(Value::map);
     for environment in services.into_iter().flatten().filter_map(|(_, service)| service.value.get("environment")) {
         match &environment.data {
             Data::Map(map) => {
                 for (name, entry) in map {
                     let at = entry.value.span;
                     let value = entry.value.text().unwrap_or_default();
-                    variable(name, value, text.place(at.start..at.end), reader);
+                    variable(name, value, at.start..at.end, reader);
                 }
             }
             Data::List(items) => {
                 for item in items {
                     if let Some((name, value)) = item.text().and_then(|text| text.split_once('=')) {
-                        let place = text.place(item.span.start..item.span.end);
-                        variable(name, value, place, reader);
+                        variable(name, value, item.span.start..item.span.end, reader);
                     }
                 }
             }
@@ -71,8 +87,9 @@ pub fn compose(document: &Document<'_>, reader: &mut Reader<'_, '_>) {
     }
 }
 
-fn variable(name: &str, value: &str, place: Place, reader: &mut Reader<'_, '_>) {
+fn variable(name: &str, value: &str, bytes: Range<usize>, reader: &mut Reader<'_, '_>) {
     if let Some(ring) = reader.ring_of_variable(name) {
+        let place = reader.text.place(bytes);
         reader.key(ring, name, or_default(value), place, Stands::Variable);
     }
 }

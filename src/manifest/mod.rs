@@ -8,6 +8,6 @@ mod split;
 
 pub use cursor::{Cursor, Doubt, Step};
 pub use edit::{Error as EditError, New, Patch};
-pub use object::Object;
+pub use object::{Object, shown_name};
 pub use pod::{Pod, SecretKeyRef, SecretVolume};
 pub use split::{split, split_and_glued};

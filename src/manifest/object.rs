@@ -15,6 +15,13 @@ pub struct Object<'t, 'a> {
     pub namespace: Option<&'t str>,
 }
 
+/// A name as messages may show it: one that Kubernetes would take, or that we say. Anything else may be a key in the
+/// wrong place.
+pub fn shown_name(name: &str) -> &str {
+    let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:".contains(&b));
+    if is_name || name.starts_with('(') { name } else { "(no valid name)" }
+}
+
 impl<'t, 'a> Object<'t, 'a> {
     /// The objects of a document, in order.
     pub fn all(root: Cursor<'t, 'a>) -> Vec<Self> {
@@ -38,7 +45,7 @@ impl<'t, 'a> Object<'t, 'a> {
     /// `Deployment/lr-backend`, for messages.
     pub fn title(&self) -> String {
         let or = |text: &'t str, or: &'static str| if text.is_empty() { or } else { text };
-        format!("{}/{}", or(self.kind, "(no kind)"), or(self.name, "(no name)"))
+        format!("{}/{}", or(self.kind, "(no kind)"), shown_name(or(self.name, "(no name)")))
     }
 
     /// Where it begins in its document.

@@ -9,7 +9,7 @@ use super::line::{Line, closing, document, indentation, tail, variable};
 const BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// What is still open behind some lines.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Context {
     /// The quote that is open, or `*` for a template's comment.
     pub open: Option<char>,
@@ -21,10 +21,16 @@ pub(super) struct Context {
 
 impl Context {
     /// Behind all lines of a text.
+    #[cfg(test)]
     pub(super) fn behind(text: &str) -> Self {
         let mut context = Self::default();
-        text.split(BREAKS).for_each(|line| context.pass(line));
+        context.go_on(text);
         context
+    }
+
+    /// Behind the lines of one more text.
+    pub(super) fn go_on(&mut self, text: &str) {
+        text.split(BREAKS).for_each(|line| self.pass(line));
     }
 
     /// Whether the next line goes on with a value.

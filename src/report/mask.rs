@@ -33,15 +33,15 @@ const HARMLESS: &[&str] = &[
 ];
 const HIDDEN: char = '…';
 
-/// The line in which the span begins, and where the span stands in what is shown of it.
-pub(super) fn shown(text: &str, span: Range<usize>) -> Shown {
+/// The line in which the span begins, and where the span stands in what is shown of it. `start`: where the line begins,
+/// behind lines that leave this context.
+pub(super) fn shown(text: &str, start: usize, span: Range<usize>, context: &Context) -> Shown {
     let (before, after) = text.split_at(text.floor_char_boundary(span.start));
-    let (lines, line_before) = before.split_at(before.rfind('\n').map_or(0, |newline| newline + 1));
     let len = text.floor_char_boundary(span.end.max(span.start)) - before.len();
     let pointed_at = first_line(after.get(..len).unwrap_or_default());
-    let line = first_line(tail(text, lines.len()));
-    let caret = Caret { before: line_before, pointed_at };
-    caret.in_masked(line, kept(line, Context::behind(lines).holds(line))).cut()
+    let line = first_line(tail(text, start));
+    let caret = Caret { before: tail(before, start), pointed_at };
+    caret.in_masked(line, kept(line, context.holds(line))).cut()
 }
 
 fn first_line(text: &str) -> &str {

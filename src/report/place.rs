@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::mask;
+use super::Lines;
 use crate::yaml::{Position, position};
 
 /// Where something is written.
@@ -37,13 +37,7 @@ impl Place {
 
     /// A byte range of a text, with the masked line in which it begins.
     pub fn shown_in_text(file: impl Into<String>, text: &str, span: Range<usize>) -> Self {
-        let end = span.end.max(span.start);
-        Self {
-            file: file.into(),
-            position: Some(position(text.as_bytes(), text.floor_char_boundary(span.start))),
-            end: Some(position(text.as_bytes(), text.floor_char_boundary(end))),
-            shown: Some(mask::shown(text, span)),
-        }
+        Lines::of(text).place(file, span)
     }
 
     /// The same place, in a file in which the text begins further down and to the right.

@@ -5,6 +5,7 @@ use crate::held::fields;
 use crate::profile::Slot;
 use crate::render::{Survey, named_fields};
 use crate::report::{Finding, list, nearest};
+use crate::schema::shown;
 
 rule!(
     "dangling-key-ref",
@@ -16,7 +17,9 @@ rule!(
 /// A field that is read and not there.
 pub fn finding(name: &str, reader: &str, delivered: &[String]) -> Finding {
     let quoted: Vec<String> = delivered.iter().map(|name| format!("`{name}`")).collect();
-    let finding = Finding::refused("dangling-key-ref", format!("{reader} reads `{name}`, which is not delivered"))
+    // A key may have been pasted where its name belongs.
+    let shown = shown(name).unwrap_or_else(|| "a field".to_owned());
+    let finding = Finding::refused("dangling-key-ref", format!("{reader} reads {shown}, which is not delivered"))
         .found(format!("the Secret holds nothing but {}", list(&quoted)));
     match nearest(name, delivered.iter().map(String::as_str)) {
         Some(meant) => finding.help(format!("did the chart mean `{meant}`?")),

@@ -1,7 +1,8 @@
 //! A name that stands twice in one mapping, on the way to a key.
 
 use super::{Look, ValuesSeen, rule};
-use crate::report::Finding;
+use crate::report::{Finding, Place};
+use crate::schema::shown;
 use crate::yaml::Node;
 
 rule!(
@@ -19,13 +20,17 @@ fn look(values: &ValuesSeen<'_, '_>) -> Vec<Finding> {
     }
     places.sort();
     places.dedup();
-    let finding = |(start, end, name): (usize, usize, String)| {
-        Finding::refused("duplicate-field", format!("`{name}` stands twice in one mapping"))
-            .at((values.place_in_document)(start..end))
-            .found("Helm keeps the last one, and all that stands below the other is lost without a word")
-            .help("make one of the two")
-    };
-    places.into_iter().map(finding).collect()
+    let place = |start, end| (values.place_in_document)(start..end);
+    places.into_iter().map(|(start, end, name)| finding(&name, place(start, end))).collect()
+}
+
+/// The place of the second one. A name that may be more than a name is not shown.
+pub fn finding(name: &str, place: Place) -> Finding {
+    let name = shown(name).unwrap_or_else(|| "a name".to_owned());
+    Finding::refused("duplicate-field", format!("{name} stands twice in one mapping"))
+        .at(place)
+        .found("Helm keeps the last one, and all that stands below the other is lost without a word")
+        .help("make one of the two")
 }
 
 fn twice(node: &Node<'_>, steps: &[&str], found: &mut Vec<(usize, usize, String)>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Look, Manifests, rule};
 use crate::held::fields;
-use crate::manifest::Object;
+use crate::manifest::{Object, shown_name};
 use crate::profile::{Profile, SecretSpec};
 use crate::report::{Finding, Place};
 
@@ -12,7 +12,7 @@ rule!("duplicate-secret", Error, "Two Secrets of one name, of which the last one
 
 /// Secrets of one name, and where they stand.
 pub fn finding(name: &str, places: Vec<Place>) -> Finding {
-    let title = format!("the stream holds {} Secrets named `{name}`", places.len());
+    let title = format!("the stream holds {} Secrets named `{}`", places.len(), shown_name(name));
     let finding = Finding::refused("duplicate-secret", title);
     let finding = places.into_iter().fold(finding, |finding, place| finding.at(place));
     finding.found("the last one applied would win").help("let the chart render it once")

@@ -23,6 +23,8 @@ pub enum Stands {
     Variable,
     /// In a file of its own, of the source `dir`.
     Source,
+    /// In a line of a text that cannot be parsed.
+    Line,
 }
 
 impl std::fmt::Display for Stands {
@@ -33,6 +35,7 @@ impl std::fmt::Display for Stands {
             Self::ConfigMap => "a ConfigMap",
             Self::Variable => "an environment variable",
             Self::Source => "a file of its own",
+            Self::Line => "a line of text",
         })
     }
 }
@@ -51,9 +54,24 @@ pub struct Key<'p> {
     pub stands: Stands,
     /// Whether that is a file that can be committed.
     pub committed: bool,
+    /// Judged once, for several rules ask.
+    weakness: Option<Weakness>,
 }
 
-impl Key<'_> {
+impl<'p> Key<'p> {
+    /// A key, and where it stands.
+    pub fn new(
+        spec: &'p FieldSpec,
+        name: String,
+        text: KeyText,
+        place: Place,
+        stands: Stands,
+        committed: bool,
+    ) -> Self {
+        let weakness = key::weakness(&text);
+        Self { spec, name, text, place, stands, committed, weakness }
+    }
+
     /// The reference that it is instead of a key.
     pub fn reference(&self) -> Option<Reference> {
         key::unresolved(&self.text)
@@ -66,7 +84,7 @@ impl Key<'_> {
 
     /// Why it can be guessed.
     pub fn weakness(&self) -> Option<Weakness> {
-        key::weakness(&self.text)
+        self.weakness
     }
 
     /// Whether data could be encrypted with it, and nobody could guess it.

@@ -39,6 +39,25 @@ fn near(values: &ValuesSeen<'_, '_>, at: &Value, steps: &[&str], path: &str, fou
     }
 }
 
+/// The texts at ways that are nearly the path, and not the path.
+pub fn near_values<'v>(at: &'v Value, steps: &[&str]) -> Vec<&'v Value> {
+    let mut found = Vec::new();
+    collect(at, steps, false, &mut found);
+    found
+}
+
+fn collect<'v>(at: &'v Value, steps: &[&str], is_near_already: bool, found: &mut Vec<&'v Value>) {
+    let Some((step, rest)) = steps.split_first() else {
+        found.extend(is_near_already.then_some(at).filter(|value| value.text().is_some()));
+        return;
+    };
+    for (name, entry) in at.map().into_iter().flatten() {
+        if name == step || is_near(name, step) {
+            collect(&entry.value, rest, is_near_already || name != step, found);
+        }
+    }
+}
+
 /// Whether a name could be a misspelt `known`: another case, or a letter or two.
 pub fn is_near(name: &str, known: &str) -> bool {
     name != known

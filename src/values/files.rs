@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::ops::Range;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -57,7 +56,7 @@ impl Files {
     /// Where a span stands: in the file that holds its text.
     pub fn place(&self, span: &Span) -> Place {
         let Some(Text { name, text, stands }) = self.0.get(span.file) else { return Place::file("") };
-        stands.place(name, text, span.start..span.end)
+        stands.place(|| Place::shown_in_text(name.clone(), text, span.start..span.end))
     }
 
     /// Reads a file and adds it under its path.
@@ -74,11 +73,11 @@ impl Files {
 }
 
 impl Stands {
-    /// Where bytes of the text stand in the file called `name`.
-    pub fn place(&self, name: &str, text: &str, bytes: Range<usize>) -> Place {
+    /// Where something stands in the file, which stands at `here` in the text.
+    pub fn place(&self, here: impl FnOnce() -> Place) -> Place {
         match self {
-            Self::Whole => Place::shown_in_text(name, text, bytes),
-            Self::Inside { line, indent } => Place::shown_in_text(name, text, bytes).moved(line - 1, *indent),
+            Self::Whole => here(),
+            Self::Inside { line, indent } => here().moved(line - 1, *indent),
             Self::At(place) => place.as_ref().clone(),
         }
     }

@@ -1,4 +1,10 @@
 use super::*;
+use crate::report::Lines;
+
+fn shown(text: &str, span: Range<usize>) -> Shown {
+    Lines::of(text).place("f", span).shown.expect("a line")
+}
+
 use proptest::prelude::*;
 
 const TOKEN: &str = "iLLJ3XHb1IDM8PH4HYyTQfKoTzRpPsFYtrzSPL7n5Vw=";
