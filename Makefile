@@ -13,7 +13,7 @@ demo: ## build, then show the tool with a real Helm: $HELM, the one on PATH, or 
 	helm=$${HELM:-$$(command -v helm || python3 tools/fetch.py helm-3.19.0 | cut -d' ' -f2-)}
 	HELM=$$helm bash demo/run.sh
 
-test: ## everything CI checks, in its order; fetches five Helms and kubectl the first time
+test: ## everything CI checks, in its order; fetches five Helms, kubectl and pre-commit the first time
 	@times=
 	step() {
 		local name=$$1 start=$$SECONDS; shift
