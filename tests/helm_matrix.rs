@@ -339,7 +339,7 @@ fn check_names_what_helm_4_breaks_in_a_chart() {
     assert!(seen.stdout.contains(folded), "{}{}", seen.stdout, seen.stderr);
     // Helm 4 does break it: the post-renderer is one that changes nothing.
     assert!(!check(&chart("everything")).stdout.contains("helm4-"));
-    assert_eq!(check("nowhere").code, 2);
+    assert_eq!(check("nowhere").code, 5);
 }
 
 #[test]

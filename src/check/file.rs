@@ -13,6 +13,7 @@ use super::facts::Facts;
 use super::ignores;
 use super::interest::Interest;
 use super::reader::{Reader, Taken};
+use super::roots::Roots;
 use super::text::Text;
 use super::values::{self, Mapping};
 use super::walk::Found;
@@ -32,6 +33,8 @@ pub struct Context<'p> {
     pub profiles: &'p [Profile],
     /// Which texts are worth parsing.
     pub interest: &'p Interest,
+    /// The repositories that files lie in.
+    pub roots: Roots,
 }
 
 /// Reads a file and looks at it.
@@ -69,9 +72,9 @@ pub fn look<'p>(found: &Found, context: &Context<'p>) -> Facts<'p> {
         }
         Err(_) => String::from_utf8_lossy(&bytes),
     };
-    let root = root_of(&found.path);
+    let root = context.roots.of(&found.path);
     let text = Text::new(&found.name, &content, Stands::Whole, found.committed);
-    let mut reader = reader(&text, &root, context, &mut facts);
+    let mut reader = Reader::new(&text, &root, context.profiles, &mut facts);
     if is_template {
         template(&mut reader);
     } else {
@@ -84,18 +87,18 @@ pub fn look<'p>(found: &Found, context: &Context<'p>) -> Facts<'p> {
 pub fn look_at_stdin<'p>(name: &str, content: &str, context: &Context<'p>) -> Facts<'p> {
     let mut facts = Facts::default();
     let text = Text::new(name, content, Stands::Whole, false);
-    let mut reader = reader(&text, Path::new(""), context, &mut facts);
+    let mut reader = Reader::new(&text, Path::new(""), context.profiles, &mut facts);
     self::text(Path::new("stdin.yaml"), context.interest, &mut reader);
     facts
 }
 
-fn reader<'r, 'p>(
-    text: &'r Text<'r>,
-    root: &'r Path,
-    context: &Context<'p>,
-    facts: &'r mut Facts<'p>,
-) -> Reader<'r, 'p> {
-    Reader { text, root, profiles: context.profiles, taken: Taken::default(), facts }
+/// Looks at a text as values, whatever else it may be.
+pub fn values_only(reader: &mut Reader<'_, '_>) {
+    for document in Document::all(reader.text).unwrap_or_default() {
+        if let Some(node) = &document.tree.root {
+            values::look(Mapping::of(&document, node), reader);
+        }
+    }
 }
 
 /// A template of a chart: what it makes up, and what it spells out.
@@ -197,22 +200,6 @@ fn values_file(all: &[Document<'_>], path: &Path, reader: &mut Reader<'_, '_>) {
         let place = reader.text.place(second.offset + start..second.offset + end);
         reader.facts.findings.push(ignored_document::finding(place));
     }
-}
-
-/// The root of the repository that a file lies in, or its folder.
-fn root_of(path: &Path) -> std::path::PathBuf {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let Some(root) = absolute.ancestors().find(|folder| folder.join(".git").exists()) else { return folder.to_owned() };
-    // As messages name files: from the working directory, where that is possible.
-    let up = absolute.strip_prefix(root).map_or(0, |below| below.components().count());
-    let mut shown = folder.to_owned();
-    for _ in 0..up {
-        if !shown.pop() {
-            return root.to_owned();
-        }
-    }
-    shown
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {

@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::yaml::{Data, Number, Value};
 
+/// Folders in folders that `**` stands for at most; a link that leads back to itself ends here.
+const MAX_DEPTH: usize = 16;
+
 /// The parameters of one Application.
 #[derive(Default)]
 pub struct Parameters(BTreeMap<String, String>);
@@ -31,10 +34,19 @@ pub fn parameters(set: &Value, root: &Path) -> Vec<Parameters> {
 fn of_generator(generator: &Value, root: &Path) -> Vec<Parameters> {
     let elements = list(generator.at(["list", "elements"])).iter().map(flat);
     let git = generator.get("git");
-    let directories = list(git.and_then(|git| git.get("directories"))).iter();
-    let directories =
-        directories.filter(|item| item.get("exclude").is_none()).filter_map(|item| item.get("path")?.text());
-    let folders = directories.flat_map(|pattern| matching(root, pattern, true)).map(|path| of_path(&path));
+    let directories = list(git.and_then(|git| git.get("directories")));
+    let is_excluded =
+        |item: &&Value| matches!(item.get("exclude").map(|exclude| &exclude.data), Some(Data::Bool(true)));
+    let pattern = |item: &Value| item.get("path").and_then(Value::text).map(str::to_owned);
+    let excluded: Vec<String> = directories
+        .iter()
+        .filter(is_excluded)
+        .filter_map(pattern)
+        .flat_map(|path| matching(root, &path, true))
+        .collect();
+    let directories = directories.iter().filter(|item| !is_excluded(item)).filter_map(pattern);
+    let folders = directories.flat_map(|pattern| matching(root, &pattern, true));
+    let folders = folders.filter(|path| !excluded.contains(path)).map(|path| of_path(&path));
     let files = list(git.and_then(|git| git.get("files"))).iter().filter_map(|item| item.get("path")?.text());
     let files = files.flat_map(|pattern| matching(root, pattern, false)).filter_map(|path| of_file(root, &path));
     elements.chain(folders).chain(files).collect()
@@ -96,6 +108,9 @@ fn matching(root: &Path, pattern: &str, folders: bool) -> Vec<String> {
 }
 
 fn children(root: &Path, path: &str, step: &str) -> Vec<String> {
+    if step == "**" {
+        return below(root, path, 0);
+    }
     let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
     let Some((before, after)) = step.split_once('*') else { return vec![join(step)] };
     let Ok(entries) = std::fs::read_dir(root.join(path)) else { return Vec::new() };
@@ -107,6 +122,16 @@ fn children(root: &Path, path: &str, step: &str) -> Vec<String> {
             && name.ends_with(after)
     };
     names.filter(fits).map(|name| join(&name)).collect()
+}
+
+/// A folder, and all below it.
+fn below(root: &Path, path: &str, depth: usize) -> Vec<String> {
+    let mut found = vec![path.to_owned()];
+    if depth < MAX_DEPTH {
+        let folders = children(root, path, "*").into_iter().filter(|child| root.join(child).is_dir());
+        found.extend(folders.flat_map(|child| below(root, &child, depth + 1)));
+    }
+    found
 }
 
 /// A value in whose texts the parameters stand: `{{name}}`, `{{ .name }}`. What is not known stays.
@@ -166,6 +191,10 @@ mod tests {
         assert_eq!(made(list, dir.path(), "x-{{env}}-{{ .count }}"), ["x-a-1", "x-b-{{ .count }}"]);
         let folders = "spec: {generators: [{git: {directories: [{path: envs/*}]}}]}";
         assert_eq!(made(folders, dir.path(), "{{path.basename}}"), ["one", "two"]);
+        let not_two = "spec: {generators: [{git: {directories: [{path: envs/*}, {path: envs/two, exclude: true}]}}]}";
+        assert_eq!(made(not_two, dir.path(), "{{path.basename}}"), ["one"]);
+        let anywhere = "spec: {generators: [{git: {files: [{path: \"**/config.yaml\"}]}}]}";
+        assert_eq!(made(anywhere, dir.path(), "{{path.basename}}"), ["one"]);
         let files = "spec: {generators: [{git: {files: [{path: envs/*/config.yaml}]}}]}";
         assert_eq!(made(files, dir.path(), "{{.cluster.name}} {{path.basename}}"), ["c1 one"]);
         assert!(made("spec: {generators: [{clusters: {}}]}", dir.path(), "").is_empty());

@@ -1,5 +1,7 @@
 //! `# helm-keyring: ignore[rule] reason`, on the line of a finding or on a line of its own above it.
 
+use std::ops::RangeInclusive;
+
 use super::text::Text;
 use crate::report::{Finding, Place, nearest};
 use crate::rules::{self, RULES, useless_ignore};
@@ -9,8 +11,8 @@ const MARK: &str = "helm-keyring: ignore[";
 /// One comment.
 pub struct Ignore {
     place: Place,
-    /// The line of the findings that it means.
-    line: usize,
+    /// The lines of the findings that it means: one, or a block of text with its first line.
+    lines: RangeInclusive<usize>,
     rules: Vec<String>,
     has_reason: bool,
     used: bool,
@@ -28,7 +30,7 @@ pub fn of(text: &Text<'_>) -> Vec<Ignore> {
         let own_line = before.trim().is_empty();
         found.push(Ignore {
             place,
-            line: if own_line { next_line(text.text, at, line) } else { line },
+            lines: with_block(text.text, if own_line { next_line(text.text, at, line) } else { line }),
             rules: rules.split(',').map(|rule| rule.trim().to_owned()).collect(),
             has_reason: reason.trim_end_matches(['*', '/', '}', '-', ' ']).chars().any(char::is_alphanumeric),
             used: false,
@@ -52,6 +54,17 @@ fn next_line(text: &str, at: usize, line: usize) -> usize {
     line + 1 + skipped.count()
 }
 
+/// A line, and the block of text (`|`) that it begins.
+fn with_block(text: &str, line: usize) -> RangeInclusive<usize> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = text.lines().skip(line - 1);
+    let first = lines.next().unwrap_or_default();
+    let header = first.split(" #").next().unwrap_or_default().trim_end();
+    let begins_block = header.rsplit([' ', ':']).next().is_some_and(|last| last.starts_with(['|', '>']));
+    let inside = lines.take_while(|line| begins_block && (line.trim().is_empty() || indent(line) > indent(first)));
+    line..=line + inside.count()
+}
+
 /// Takes away what is ignored, and tells which comments do nothing.
 pub fn apply(findings: Vec<Finding>, ignores: &mut [Ignore]) -> Vec<Finding> {
     let mut kept: Vec<Finding> = findings.into_iter().filter(|finding| !is_ignored(finding, ignores)).collect();
@@ -64,7 +77,9 @@ pub fn apply(findings: Vec<Finding>, ignores: &mut [Ignore]) -> Vec<Finding> {
 fn is_ignored(finding: &Finding, ignores: &mut [Ignore]) -> bool {
     let Some(Place { file, position: Some(position), .. }) = finding.places.first() else { return false };
     let mut hit = false;
-    for ignore in ignores.iter_mut().filter(|i| i.line == position.line && i.place.file == *file && i.has_reason) {
+    for ignore in
+        ignores.iter_mut().filter(|i| i.lines.contains(&position.line) && i.place.file == *file && i.has_reason)
+    {
         if ignore.names(finding.id) {
             ignore.used = true;
             hit = true;
@@ -111,6 +126,8 @@ mod tests {
         assert!(ids("a: 1  # helm-keyring: ignore[weak-key] a trial\n", 1).is_empty());
         assert!(ids("# helm-keyring: ignore[other, weak-key] a trial\n# more\n\na: 1\n", 4).len() == 1);
         assert!(ids("# helm-keyring: ignore[weak-key] a trial\n# more\n\na: 1\n", 4).is_empty());
+        assert!(ids("a: |  # helm-keyring: ignore[weak-key] a trial\n  b\n  c\nd: 1\n", 3).is_empty());
+        assert_eq!(ids("a: |  # helm-keyring: ignore[weak-key] a trial\n  b\n  c\nd: 1\n", 4).len(), 2);
         assert!(ids("{{/* helm-keyring: ignore[weak-key] a trial */}}\na: 1\n", 2).is_empty());
     }
 

@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
 use super::documents::Document;
 use super::facts::ConfigMap;
 use super::reader::{Reader, Taken};
@@ -11,12 +15,12 @@ use crate::manifest::{Cursor, Object, Pod};
 use crate::profile::Slot;
 use crate::render::surveyed;
 use crate::rules::{self, Key, Manifests, Stands, unreadable};
-use crate::values::Layer;
+use crate::values::{Layer, Stands as Where};
 
 /// Looks at all objects of a text together.
 pub fn look(documents: &[&Document<'_>], reader: &mut Reader<'_, '_>) {
     let mut objects = Vec::new();
-    for document in documents.iter().filter(|document| !document.is_sops()) {
+    for document in documents {
         let all = Cursor::root(&document.tree).map(Object::all).unwrap_or_default();
         objects.extend(all.into_iter().map(|object| (object, document.offset)));
     }
@@ -48,14 +52,16 @@ fn bytes_of(value: &Cursor<'_, '_>, offset: usize) -> Range<usize> {
 }
 
 fn secret(object: &Object<'_, '_>, offset: usize, reader: &mut Reader<'_, '_>) {
+    // What SOPS has encrypted is no key, nor base64.
+    let is_encrypted = |value: &Cursor<'_, '_>| value.text().is_some_and(|text| text.starts_with("ENC["));
     for spec in reader.profiles.iter().flat_map(|profile| &profile.secrets) {
-        for field in fields(object, |name| spec.slot(name)).iter().filter(|field| !field.value.is_blank()) {
+        let held = fields(object, |name| spec.slot(name));
+        for field in held.iter().filter(|field| !field.value.is_blank() && !is_encrypted(&field.value)) {
             let Some(ring) = spec.fields.get(field.ring) else { continue };
             let place = reader.text.place(bytes_of(&field.value, offset));
             match field.text() {
                 Some(key) if !key.is_empty() => {
-                    let (name, committed) = (field.name.to_owned(), reader.text.committed);
-                    let key = Key::new(ring, name, key, place, Stands::Secret, committed);
+                    let key = Key::new(ring, field.name.to_owned(), key, place, Stands::Secret, reader.text.committed);
                     match field.slot {
                         // The key before the active one is at home there, and in the other field of another Secret.
                         Slot::Previous => reader.facts.findings.extend(rules::of_key(&key)),
@@ -66,6 +72,31 @@ fn secret(object: &Object<'_, '_>, offset: usize, reader: &mut Reader<'_, '_>) {
                 None => reader.facts.findings.push(unreadable::finding(place, "a field of `data` is not base64")),
             }
         }
+    }
+    for (part, encoded) in [("data", true), ("stringData", false)] {
+        for (name, value) in object.root.get(part).map(|part| part.values()).unwrap_or_default() {
+            other_field(name, &value, encoded, offset, reader);
+        }
+    }
+}
+
+/// A field that is no ring's: a variable that a pod takes over as a whole, or values for a chart.
+fn other_field(name: &str, value: &Cursor<'_, '_>, encoded: bool, offset: usize, reader: &mut Reader<'_, '_>) {
+    let Some(written) = value.text() else { return };
+    let ring = reader.ring_of_variable(name);
+    if ring.is_none() && !name.ends_with("yaml") && !name.ends_with("yml") {
+        return;
+    }
+    let decoded = || String::from_utf8(STANDARD.decode(written).ok()?).ok();
+    let Some(inner) = (if encoded { decoded() } else { Some(written.to_owned()) }).map(Zeroizing::new) else { return };
+    let text = reader.text;
+    let place = text.place(bytes_of(value, offset));
+    if let Some(ring) = ring {
+        reader.key(ring, name, &inner, place, Stands::Secret);
+    } else {
+        let stands = if encoded { Where::At(Box::new(place)) } else { text.stands_inside(value.node, offset) };
+        let lone = Taken { lone: true, ..reader.taken };
+        reader.taking(lone, |reader| reader.embedded(&text.inside(&inner, stands)));
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `reader` | one text on its way through these |
 //! | `lines` | keys in what nobody can parse |
 //! | `own` | master keys, and files that are keys |
+//! | `roots` | the repositories that files lie in |
 //! | `home` | a keyring.yaml, its environments and its lock |
 //! | `sets` | values that are deployed together, merged and judged |
 //! | `facts` | what one file tells |
@@ -32,6 +33,7 @@ mod lines;
 mod manifests;
 mod own;
 mod reader;
+mod roots;
 mod sets;
 mod settings;
 mod templates;
@@ -41,7 +43,7 @@ mod variables;
 mod walk;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -54,6 +56,8 @@ use facts::Facts;
 use file::Context;
 use home::Home;
 use interest::Interest;
+use reader::Reader;
+use roots::Roots;
 use sets::{Candidate, Expected, Judged, Repository};
 use settings::AllSettings;
 use text::Text;
@@ -66,9 +70,9 @@ pub struct Request {
     pub paths: Vec<PathBuf>,
     /// What came on stdin, and its name.
     pub stdin: Option<(String, String)>,
-    /// The configuration above the paths; those below them are found.
-    pub config: Option<PathBuf>,
-    /// Where its lock lies, if not beside it.
+    /// The configurations above the paths; those below them are found.
+    pub configs: Vec<PathBuf>,
+    /// Where their lock lies, if not beside them.
     pub lock: Option<PathBuf>,
     /// Values that are merged and judged together.
     pub given: Option<Given>,
@@ -116,7 +120,7 @@ pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refu
 
     let profiles = profiles(&homes)?;
     let interest = Interest::new(&profiles)?;
-    let context = Context { profiles: &profiles, interest: &interest };
+    let context = Context { profiles: &profiles, interest: &interest, roots: Roots::default() };
     let mut facts = side_by_side(&found, &context, progress);
     if let Some((name, text)) = &request.stdin {
         facts.push(file::look_at_stdin(name, text, &context));
@@ -159,19 +163,33 @@ pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refu
     })
 }
 
+/// What the rules about values as they are written say of some files: a name that is misspelt or stands twice, a value of
+/// a wrong type. For `render`, which judges the merged values itself. What cannot be read, or only once, says nothing here.
+pub fn of_values_files(files: &[String], profiles: &[Profile]) -> Vec<Finding> {
+    let mut facts = Facts::default();
+    for file in files.iter().filter(|file| Path::new(file).is_file()) {
+        let content = zeroize::Zeroizing::new(crate::schema::read_text(Path::new(file)).unwrap_or_default());
+        let text = Text::new(file, &content, Stands::Whole, false);
+        file::values_only(&mut Reader::new(&text, Path::new(""), profiles, &mut facts));
+    }
+    let is_asked = |finding: &Finding| ["duplicate-field", "unknown-field", "wrong-type"].contains(&finding.id);
+    sorted(facts.findings.into_iter().filter(is_asked).collect())
+}
+
 /// The configurations above and below, and what is wrong with those that cannot be read.
 fn homes(request: &Request, found: &[Found]) -> (Vec<Home>, Vec<Finding>) {
-    let above = request.config.as_deref();
     let below = found.iter().map(|file| file.path.as_path()).filter(|path| Home::is_one(path));
-    let mut paths: Vec<&Path> = below.collect();
-    if let Some(above) = above.filter(|above| !paths.iter().any(|path| same(path, above))) {
-        paths.push(above);
+    let mut paths: Vec<&Path> = Vec::new();
+    for path in below.chain(request.configs.iter().map(PathBuf::as_path)) {
+        if !paths.iter().any(|known| same(known, path)) {
+            paths.push(path);
+        }
     }
     let (mut homes, mut findings) = (Vec::new(), Vec::new());
     for path in paths {
         // As the user sees it from here.
         let path = path.strip_prefix(".").unwrap_or(path);
-        let is_above = above.is_some_and(|above| same(path, above));
+        let is_above = request.configs.iter().any(|above| same(path, above));
         match Home::read(path, request.lock.as_deref().filter(|_| is_above)) {
             Ok(home) => homes.push(home),
             Err(Refusal(refused)) => findings.extend(refused),
@@ -267,9 +285,17 @@ fn same(one: &Path, other: &Path) -> bool {
     absolute(one) == absolute(other)
 }
 
-/// From the root, without `.`; links are not followed.
-fn absolute(path: &Path) -> PathBuf {
+/// From the root, without `.` and `..`; links are not followed.
+pub fn absolute(path: &Path) -> PathBuf {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }

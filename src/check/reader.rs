@@ -36,7 +36,12 @@ pub struct Taken {
     pub template: bool,
 }
 
-impl<'p> Reader<'_, 'p> {
+impl<'r, 'p> Reader<'r, 'p> {
+    /// A reader that has read nothing yet.
+    pub fn new(text: &'r Text<'r>, root: &'r Path, profiles: &'p [Profile], facts: &'r mut Facts<'p>) -> Self {
+        Self { text, root, profiles, taken: Taken::default(), facts }
+    }
+
     /// Does something with the values taken in another way.
     pub fn taking<T>(&mut self, taken: Taken, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.taken, taken);
@@ -49,7 +54,7 @@ impl<'p> Reader<'_, 'p> {
     pub fn embedded(&mut self, text: &Text<'_>) {
         let Ok(documents) = Document::all(text) else { return };
         let (root, profiles, taken) = (self.root, self.profiles, self.taken);
-        let mut inner = Reader { text, root, profiles, taken, facts: &mut *self.facts };
+        let mut inner = Reader { taken, ..Reader::new(text, root, profiles, &mut *self.facts) };
         for document in &documents {
             if let Some(node) = document.tree.root.as_ref().filter(|_| document.value.map().is_some()) {
                 values::look(Mapping::of(document, node), &mut inner);

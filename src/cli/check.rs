@@ -8,6 +8,7 @@ use anstream::AutoStream;
 use anyhow::Context as _;
 
 use super::kept::KeptArgs;
+use super::outputs::{Output, Outputs};
 use super::progress::Progress;
 use super::{Done, Ended, process, rendered_twice};
 use crate::check::{self, Checked};
@@ -15,8 +16,8 @@ use crate::config::Config;
 use crate::git;
 use crate::keeper::Keeper;
 use crate::lock::Lock;
-use crate::render::STDIN;
-use crate::report::{Exit, Finding, Format, Level, Refusal, Report, Severity, styled, written};
+use crate::render::{STDIN, is_blank};
+use crate::report::{Exit, Finding, Format, Level, Place, Refusal, Report, Severity, styled, written};
 use crate::rules;
 
 pub const EXAMPLES: &str = "\
@@ -51,38 +52,11 @@ pub struct Args {
     /// Compare the source with the lock, as `render` does; here a lock that is behind is an error
     #[arg(long)]
     with_source: bool,
-    /// How findings are written; may be repeated, each with its --output
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Vec<Written>,
-    /// A file for the format at the same place among the formats; the last one without goes to stdout
-    #[arg(long, value_name = "FILE")]
-    output: Vec<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     /// The weight from which on a finding gives an exit code above 0
     #[arg(long, value_enum, value_name = "WEIGHT", default_value = "error")]
     fail_on: FailOn,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Written {
-    /// For people
-    Human,
-    /// For scripts
-    Json,
-    /// For code scanning
-    Sarif,
-    /// For the log of a GitHub workflow
-    Github,
-}
-
-impl From<Written> for Format {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Human => Self::Human,
-            Written::Json => Self::Json,
-            Written::Sarif => Self::Sarif,
-            Written::Github => Self::Github,
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -96,18 +70,14 @@ enum FailOn {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
-    let outputs = outputs(&args.format, &args.output)?;
+    let given = given(args)?;
     let (seen, mut said) = asked_for(args)?;
-    let config = match &args.kept.which.config {
-        Some(config) => Some(config.clone()),
-        None => Config::find(Path::new(""), &args.kept.overrides())?.map(|config| config.path),
-    };
     let request = check::Request {
         paths: paths(args),
         stdin: stdin(args)?,
-        config,
+        configs: configs(args),
         lock: args.kept.lock.lock.clone(),
-        given: given(args)?,
+        given,
         seen,
     };
     let progress = Progress::on_terminal();
@@ -116,12 +86,16 @@ pub fn run(args: &Args) -> Done {
     let Checked { findings, files } = checked?;
     let rules = rules::infos();
     let report = Report { findings: &findings, files, rules: &rules };
-    for (format, file) in outputs {
+    let in_repository = from_the_root(&findings);
+    for Output { format, file } in &args.outputs.0 {
+        // Code scanning and workflows name files from the repository's root.
+        let findings = if matches!(format, Format::Sarif | Format::Github) { &in_repository } else { &findings };
+        let report = Report { findings, ..report };
         match (file, format) {
-            (Some(file), _) => std::fs::write(&file, written(format, &report))
+            (Some(file), _) => std::fs::write(file, written(*format, &report))
                 .with_context(|| format!("{} cannot be written", file.display()))?,
             (None, Format::Human) => print_human(&report, &std::mem::take(&mut said))?,
-            (None, _) => process::print([written(format, &report).as_bytes()])?,
+            (None, _) => process::print([written(*format, &report).as_bytes()])?,
         }
     }
     match exit(&findings, args.fail_on) {
@@ -135,24 +109,47 @@ fn given(args: &Args) -> Result<Option<check::Given>, Refusal> {
     if args.values.is_empty() && args.chart.is_none() {
         return Ok(None);
     }
+    let files: Vec<String> = args.values.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    for path in files.iter().map(Path::new).chain(args.chart.as_deref()) {
+        if let Err(error) = std::fs::metadata(path) {
+            return Err(Finding::error(Exit::Io, "unreadable-file", "this path cannot be read")
+                .at(Place::file(path.display().to_string()))
+                .found(error.to_string())
+                .help("name a file; what comes from stdin, or over the network, write into one first")
+                .into());
+        }
+    }
     let which = &args.kept.which;
     let is_named = which.environment.is_some() || which.keyring.is_some();
     let selections = if is_named { args.kept.load()?.selections } else { Vec::new() };
-    Ok(Some(check::Given { files: args.values.clone(), chart: args.chart.clone(), selections }))
+    Ok(Some(check::Given { files, chart: args.chart.clone(), selections }))
 }
 
-/// Each format with its file.
-fn outputs(formats: &[Written], files: &[PathBuf]) -> Result<Vec<(Format, Option<PathBuf>)>, Refusal> {
-    let formats = if formats.is_empty() { &[Written::Human][..] } else { formats };
-    if files.len() > formats.len() || formats.len() > files.len() + 1 {
-        return Err(Finding::usage("usage", format!("{} formats and {} files", formats.len(), files.len()))
-            .help("say `--format F --output FILE` in pairs; one format may go to stdout")
-            .into());
+/// The configurations above what is looked at: the one that is named, or the nearest ones upward.
+fn configs(args: &Args) -> Vec<PathBuf> {
+    if let Some(named) = &args.kept.which.config {
+        return vec![named.clone()];
     }
-    // One to stdout is the one that no file is given for: the first, as in `--format github --format sarif --output F`.
-    let without = formats.len() - files.len();
-    let files = std::iter::repeat_n(None, without).chain(files.iter().cloned().map(Some));
-    Ok(formats.iter().map(|format| Format::from(*format)).zip(files).collect())
+    let folders = args.paths.iter().map(|path| if path.is_dir() { path } else { path.parent().unwrap_or(path) });
+    std::iter::once(Path::new("")).chain(folders).filter_map(Config::nearest).collect()
+}
+
+/// The same findings, with files named from the root of the repository that the working directory lies in.
+fn from_the_root(findings: &[Finding]) -> Vec<Finding> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let Some(root) = here.ancestors().find(|folder| folder.join(".git").exists()) else { return findings.to_vec() };
+    let renamed = |mut place: Place| {
+        let file = place.path().map(|path| check::absolute(Path::new(&path)));
+        if let Some(file) = file.as_deref().and_then(|file| file.strip_prefix(root).ok()) {
+            place.file = file.display().to_string();
+        }
+        place
+    };
+    let of_finding = |finding: &Finding| {
+        let places = finding.places.iter().cloned().map(renamed).collect();
+        Finding { places, ..finding.clone() }
+    };
+    findings.iter().map(of_finding).collect()
 }
 
 fn paths(args: &Args) -> Vec<PathBuf> {
@@ -167,6 +164,12 @@ fn stdin(args: &Args) -> anyhow::Result<Option<(String, String)>> {
     }
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).context("stdin cannot be read")?;
+    if is_blank(&bytes) {
+        let finding = Finding::refused("empty-input", "there is no document on stdin");
+        return Err(
+            Refusal::from(finding.help("look at the message of what was to print it: it printed nothing")).into()
+        );
+    }
     let text = String::from_utf8(bytes)
         .map_err(|_| Refusal::from(Finding::usage("not-text", "stdin is not text in UTF-8")))?;
     Ok(Some((STDIN.to_owned(), text)))

@@ -10,6 +10,7 @@ mod init;
 mod kept;
 mod keygen;
 mod lock;
+mod outputs;
 mod process;
 mod progress;
 mod relay;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::which::{ClusterArgs, LockArg, ProfileArg, SourceArgs, Which};
 use super::{Done, process};
+use crate::check;
 use crate::config::{Config, Emit, Mode, Overrides, Selection, Source as SourceConfig};
 use crate::helm;
 use crate::lock::Lock;
@@ -243,7 +244,15 @@ impl Args {
                 shipped.map(selection).collect::<Result<_, _>>()?
             }
         };
+        self.of_values_files(&selections)?;
         render::preflight(&selections, known)
+    }
+
+    /// What speaks against the values files as they are written, and what is to be said of them.
+    fn of_values_files(&self, selections: &[Selection]) -> Result<Vec<Finding>, Refusal> {
+        let profiles: Vec<Profile> = selections.iter().map(|selection| selection.profile.clone()).collect();
+        let found = check::of_values_files(&self.values.values, &profiles);
+        if found.iter().any(|finding| finding.exit().is_some()) { Err(Refusal(found)) } else { Ok(found) }
     }
 
     /// Keys in the hooks of a stream, which Helm 3 shows to nobody.
@@ -261,6 +270,7 @@ impl Args {
             self.choose(stream, &overrides, self.allow_no_target, &mut findings)?;
         let variable = |name: &str| std::env::var(name).ok();
         selections.iter().try_for_each(|selection| selection.check_mode(lock.as_ref(), &variable))?;
+        findings.extend(self.of_values_files(&selections)?);
         let request = Request {
             selections: &selections,
             values: known,

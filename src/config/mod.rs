@@ -72,6 +72,11 @@ impl Config {
         path.map(|path| Self::read(&path)).transpose()
     }
 
+    /// The nearest file from the folder `start` upward, as for [`Config::find`]; not read.
+    pub fn nearest(start: &Path) -> Option<PathBuf> {
+        find::upward(start)
+    }
+
     /// Reads a file.
     ///
     /// # Errors

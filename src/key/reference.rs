@@ -15,8 +15,10 @@ pub enum Reference {
     Sops,
     /// `$NAME`, `${…}` or `$(…)`, as a shell, `envsubst` or Kubernetes puts it in.
     Variable,
-    /// `{{ … }}`, as a template engine puts it in.
+    /// `{{ … }}`, as a template engine puts it in; `#{…}#` and `__NAME__`, as release tools do.
     Template,
+    /// `vault:path#key`, `op://…`, `arn:aws:…`: the address of a key in a store.
+    Address,
 }
 
 impl fmt::Display for Reference {
@@ -26,7 +28,8 @@ impl fmt::Display for Reference {
             Self::ArgoCdVault => "an unresolved `<path:…>` placeholder (Argo CD Vault plugin)",
             Self::Sops => "a value that SOPS has not decrypted (`ENC[…]`)",
             Self::Variable => "a variable that was not put in (`$NAME`, `${…}` or `$(…)`)",
-            Self::Template => "a template that was not rendered (`{{ … }}`)",
+            Self::Template => "a template that was not rendered (`{{ … }}`, `#{…}#` or `__NAME__`)",
+            Self::Address => "an address in a store that nothing resolved (`vault:…`, `op://…`, `arn:aws:…`)",
         })
     }
 }
@@ -46,6 +49,8 @@ pub fn unresolved(key: &KeyText) -> Option<Reference> {
         Some(Reference::Sops)
     } else if is_variable(text) {
         Some(Reference::Variable)
+    } else if is_address(text) {
+        Some(Reference::Address)
     } else {
         is_template(text).then_some(Reference::Template)
     }
@@ -59,6 +64,16 @@ fn is_vals(text: &[u8]) -> bool {
 fn starts_with_scheme(text: &[u8]) -> bool {
     let scheme = text.iter().take_while(|c| c.is_ascii_alphanumeric()).count();
     scheme > 0 && text.get(scheme..).is_some_and(|rest| rest.starts_with(b"://"))
+}
+
+/// A name, and behind it the way into a store.
+fn is_address(text: &[u8]) -> bool {
+    let is_word = |c: &u8| c.is_ascii_lowercase();
+    let whole = text.iter().all(|c| c.is_ascii_graphic());
+    let scheme =
+        after(text, b"://").and_then(|rest| text.strip_suffix(rest)).and_then(|head| head.strip_suffix(b"://"));
+    let has_scheme = scheme.is_some_and(|scheme| scheme.len() > 1 && scheme.iter().all(is_word));
+    whole && (has_scheme || text.starts_with(b"arn:aws:") || (text.starts_with(b"vault:") && contains(text, b"#")))
 }
 
 fn is_variable(text: &[u8]) -> bool {
@@ -80,7 +95,11 @@ fn continues_a_name(character: u8) -> bool {
 
 fn is_template(text: &[u8]) -> bool {
     let opens: [&[u8]; 3] = [b"{{ ", b"{{-", b"{{."];
-    opens.iter().any(|open| text.starts_with(open)) || after(text, b"{{").is_some_and(|rest| contains(rest, b"}}"))
+    let inner = text.strip_prefix(b"#{").and_then(|rest| rest.strip_suffix(b"}#"));
+    let inner = inner.or_else(|| text.strip_prefix(b"__")?.strip_suffix(b"__"));
+    inner.is_some_and(|inner| starts_a_name(inner) && inner.iter().copied().all(continues_a_name))
+        || opens.iter().any(|open| text.starts_with(open))
+        || after(text, b"{{").is_some_and(|rest| contains(rest, b"}}"))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -107,6 +126,11 @@ mod tests {
             ("base64:ref+file://key.txt+", Reference::Vals),
             ("ref+echo://aaaaaaaaaaaaaaaaaaaaaaaa", Reference::Vals),
             ("<path:secret/data/app#key>", Reference::ArgoCdVault),
+            ("vault:secret/data/app#key", Reference::Address),
+            ("op://vault/item/field", Reference::Address),
+            ("arn:aws:secretsmanager:eu-central-1:000000000000:secret:app", Reference::Address),
+            ("#{APP_KEY}#", Reference::Template),
+            ("__APP_KEY__", Reference::Template),
             ("<path:secret/data/app#key | base64decode>", Reference::ArgoCdVault),
             ("ENC[AES256_GCM,data:aaaa,iv:bbbb,tag:cccc,type:str]", Reference::Sops),
             ("$KEY", Reference::Variable),

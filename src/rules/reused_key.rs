@@ -20,12 +20,17 @@ const OWN: &str = "give each environment and each component a key of its own: `h
 
 fn look(keys: &[Key<'_>]) -> Vec<Finding> {
     // Digests, so that no copy of a key lies about.
-    let mut first: HashMap<[u8; 32], &Key<'_>> = HashMap::new();
+    let mut first: HashMap<(bool, [u8; 32]), &Key<'_>> = HashMap::new();
     let mut found = Vec::new();
-    for key in keys.iter().filter(|key| key.reference().is_none() && key.misfit().is_none()) {
+    let is_one = |key: &&Key<'_>| key.reference().is_none() && key.misfit().is_none();
+    for key in keys.iter().filter(is_one) {
         let bytes: [u8; 32] = Sha256::digest(key::decode(&key.text).expose()).into();
-        match first.get(&bytes) {
-            None => drop(first.insert(bytes, key)),
+        // A stream is what the files were rendered to.
+        let of_stream = key.place.path().is_none();
+        match first.get(&(of_stream, bytes)) {
+            None => drop(first.insert((of_stream, bytes), key)),
+            // One place, read in two ways.
+            Some(one) if one.place == key.place => {}
             Some(one) => found.push(
                 Finding::refused(
                     "reused-key",

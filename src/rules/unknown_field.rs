@@ -58,9 +58,11 @@ fn collect<'v>(at: &'v Value, steps: &[&str], is_near_already: bool, found: &mut
     }
 }
 
-/// Whether a name could be a misspelt `known`: another case, or a letter or two.
+/// Whether a name could be a misspelt `known`: another case, or a letter or two, but not the first.
 pub fn is_near(name: &str, known: &str) -> bool {
+    let first = |word: &str| word.as_bytes().first().map(u8::to_ascii_lowercase);
     name != known
+        && first(name) == first(known)
         && (name.eq_ignore_ascii_case(known)
             || (known.len() >= NAME_LEN_MIN
                 && name.len().abs_diff(known.len()) <= DISTANCE_MAX
