@@ -244,15 +244,28 @@ impl Args {
                 shipped.map(selection).collect::<Result<_, _>>()?
             }
         };
-        self.of_values_files(&selections)?;
-        render::preflight(&selections, known)
+        self.beside_values_files(&selections, render::preflight(&selections, known)).map(|_| ())
     }
 
-    /// What speaks against the values files as they are written, and what is to be said of them.
-    fn of_values_files(&self, selections: &[Selection]) -> Result<Vec<Finding>, Refusal> {
+    /// What was done, with what there is to say of the values files as they are written; all that speaks against either.
+    fn beside_values_files<T>(
+        &self,
+        selections: &[Selection],
+        done: Result<T, Refusal>,
+    ) -> Result<(T, Vec<Finding>), Refusal> {
         let profiles: Vec<Profile> = selections.iter().map(|selection| selection.profile.clone()).collect();
         let found = check::of_values_files(&self.values.values, &profiles);
-        if found.iter().any(|finding| finding.exit().is_some()) { Err(Refusal(found)) } else { Ok(found) }
+        match done {
+            Ok(done) if found.iter().all(|finding| finding.exit().is_none()) => Ok((done, found)),
+            Ok(_) => Err(Refusal(found)),
+            Err(Refusal(mut refused)) => {
+                let is_new =
+                    |finding: &Finding| !refused.iter().any(|r| r.id == finding.id && r.places == finding.places);
+                let more: Vec<Finding> = found.into_iter().filter(is_new).collect();
+                refused.extend(more);
+                Err(Refusal(refused))
+            }
+        }
     }
 
     /// Keys in the hooks of a stream, which Helm 3 shows to nobody.
@@ -270,7 +283,6 @@ impl Args {
             self.choose(stream, &overrides, self.allow_no_target, &mut findings)?;
         let variable = |name: &str| std::env::var(name).ok();
         selections.iter().try_for_each(|selection| selection.check_mode(lock.as_ref(), &variable))?;
-        findings.extend(self.of_values_files(&selections)?);
         let request = Request {
             selections: &selections,
             values: known,
@@ -281,8 +293,10 @@ impl Args {
             show,
             open: &|selection, secret| self.open(selection, secret),
         };
-        let Outcome { stream, findings: found } = render::render(stream, &request)?;
+        let done = self.beside_values_files(&selections, render::render(stream, &request));
+        let (Outcome { stream, findings: found }, of_values) = done?;
         findings.extend(found);
+        findings.extend(of_values);
         Ok(Outcome { stream, findings })
     }
 

@@ -2,9 +2,9 @@
 
 use crate::config::Instance;
 use crate::key::KeyText;
-use crate::profile::{FieldSpec, Profile, SecretSpec};
+use crate::profile::{FieldSpec, Profile, SecretSpec, ValueType};
 use crate::report::{Finding, Place, Refusal, list};
-use crate::rules::unsafe_scalar;
+use crate::rules::{unsafe_scalar, wrong_type};
 use crate::values::{Found, Known, Merged};
 use crate::yaml::{Data, Number, Value};
 
@@ -70,7 +70,10 @@ impl<'v> UserValues<'v> {
             Data::Null => Ok(UserKey::Empty { place: Some(place) }),
             Data::Text(text) if text.is_empty() => Ok(UserKey::Empty { place: Some(place) }),
             Data::Text(text) => Ok(UserKey::Given { key: KeyText::from(text.as_bytes().to_vec()), place }),
-            _ => Err(unsafe_scalar::finding(&paths.key, value.kind(), place).into()),
+            Data::Number(_) | Data::Bool(_) => Err(unsafe_scalar::finding(&paths.key, value.kind(), place).into()),
+            Data::List(_) | Data::Map(_) => {
+                Err(wrong_type::finding(&paths.key, value, ValueType::Text).at(place).into())
+            }
         }
     }
 

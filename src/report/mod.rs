@@ -96,7 +96,7 @@ pub struct RuleInfo {
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people: [`human()`] and [`summary`].
+    /// For people: [`human()`] and [`summary()`].
     Human,
     /// For scripts: [`json()`].
     Json,

@@ -53,7 +53,8 @@ fn no_mapping_on_the_way(values: &ValuesSeen<'_, '_>, path: &str) -> Option<Find
     None
 }
 
-fn finding(path: &str, value: &Value, expected: ValueType) -> Finding {
+/// What stands at a path, and what must.
+pub fn finding(path: &str, value: &Value, expected: ValueType) -> Finding {
     Finding::refused("wrong-type", format!("{path} is {}, where {expected} is needed", value.kind()))
         .found("the chart would fail, or make something else of it")
         .help(match expected {
