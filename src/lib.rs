@@ -35,6 +35,9 @@
 //!
 //! One way through, for `render`: stdin → [`manifest::split`] → survey → the table of decisions ← [`judge`] ← [`lock`] ←
 //! [`source`]; then edits, parsed again and compared with what was meant; then stdout. All or nothing.
+//!
+//! For `check`: files → documents, known by what they hold → [`rules`], side by side → values that are deployed together,
+//! merged → [`rules`] → [`report`].
 
 pub mod check;
 pub mod cli;
