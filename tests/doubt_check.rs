@@ -65,6 +65,7 @@ fn a_key_is_seen_wherever_it_is_written() {
         ("a script", "deploy.sh", "#!/bin/sh\nset -e\nexport ENCRYPTION_MASTER_KEY=K\nrun\n".to_owned()),
         ("a Secret that becomes variables", "s.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  DEVMESH_ENCRYPTION_KEY: K\n".to_owned()),
         ("a Secret that SOPS left in part", "s.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  devmesh-encryption-key: K\nsops: {mac: x}\n".to_owned()),
+        ("a block of text", "v.yaml", VALUES.replace(": K", ": |\n      K")),
         ("broken YAML", "v.yaml", format!("{VALUES}a: [\n")),
     ] {
         let chart = ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\n");

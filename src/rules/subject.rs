@@ -87,9 +87,10 @@ impl<'p> Key<'p> {
         self.weakness
     }
 
-    /// Whether data could be encrypted with it, and nobody could guess it.
+    /// Whether data could be encrypted with it, and nobody could guess it. A line's end behind it hides nothing.
     pub fn is_usable(&self) -> bool {
-        self.reference().is_none() && self.misfit().is_none() && self.weakness().is_none()
+        let fits = self.misfit().is_none_or(|misfit| misfit.is_only_a_newline());
+        self.reference().is_none() && fits && self.weakness().is_none()
     }
 }
 
