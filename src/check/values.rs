@@ -1,5 +1,6 @@
 //! Values in a document: wherever a profile's path begins.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::documents::Document;
@@ -58,15 +59,20 @@ fn visit(at: Mapping<'_, '_>, reader: &mut Reader<'_, '_>, depth: usize) -> bool
         }
     }
     // What an alias or a merge key brings in is written, and looked at, elsewhere.
-    let below = at.node.entries().iter().filter(|(_, node)| !node.entries().is_empty() || !node.items().is_empty());
-    for (key, node) in below {
-        let Some(name) = key.text() else { continue };
-        let others = at.node.entries().iter().filter(|(other, _)| other.text() == Some(name));
-        let is_last = others.clone().next_back().is_some_and(|(_, last)| std::ptr::eq(last, node));
+    let holds_something = |node: &Node<'_>| !node.entries().is_empty() || !node.items().is_empty();
+    let below = at.node.entries().iter().enumerate().filter(|(_, (_, node))| holds_something(node));
+    // The nodes of each name, found once: a mapping may be as wide as its file.
+    let mut of_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, (key, _)) in at.node.entries().iter().enumerate() {
+        of_name.entry(key.text().unwrap_or_default()).or_default().push(index);
+    }
+    for (index, (key, node)) in below {
+        let Some((name, same)) = key.text().and_then(|name| Some((name, of_name.get(name)?))) else { continue };
+        let is_last = same.last() == Some(&index);
         let lost = if is_last { None } else { at.lost(node) };
         let Some(value) = lost.as_ref().or_else(|| at.value.get(name).filter(|_| is_last)) else { continue };
         let here = visit(Mapping { value, node, ..at }, reader, depth + 1);
-        if here && let Some((second, _)) = others.clone().nth(1) {
+        if here && let Some((second, _)) = same.get(1).and_then(|second| at.node.entries().get(*second)) {
             let place = reader.text.place(at.offset + second.span.start..at.offset + second.span.end);
             reader.facts.findings.push(duplicate_field::finding(name, place));
         }

@@ -1,5 +1,6 @@
 //! The value that Helm sees: aliases expanded, scalars resolved, merge keys applied.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
@@ -187,7 +188,9 @@ impl Value {
 
 struct Composer<'t, 'a> {
     file: usize,
-    anchors: HashMap<usize, &'t Node<'a>>,
+    root: Option<&'t Node<'a>>,
+    /// Collected when the first alias is met: most documents have none.
+    anchors: OnceCell<HashMap<usize, &'t Node<'a>>>,
     /// How many aliases lie on the way to the current node.
     aliases: usize,
     nodes: usize,
@@ -196,11 +199,7 @@ struct Composer<'t, 'a> {
 
 impl<'t, 'a> Composer<'t, 'a> {
     fn new(file: usize, root: Option<&'t Node<'a>>) -> Self {
-        let mut anchors = HashMap::new();
-        if let Some(root) = root {
-            collect_anchors(root, &mut anchors);
-        }
-        Self { file, anchors, aliases: 0, nodes: 0, bytes: 0 }
+        Self { file, root, anchors: OnceCell::new(), aliases: 0, nodes: 0, bytes: 0 }
     }
 
     fn value(&mut self, node: &Node<'a>) -> Result<Value, Error> {
@@ -289,7 +288,12 @@ impl<'t, 'a> Composer<'t, 'a> {
 
     fn target(&self, alias: &Node<'a>) -> Result<&'t Node<'a>, Error> {
         let Kind::Alias(id) = alias.kind else { return Err(Error::new(alias.start, "no alias")) };
-        let target = self.anchors.get(&id).copied();
+        let anchors = self.anchors.get_or_init(|| {
+            let mut anchors = HashMap::new();
+            self.root.into_iter().for_each(|root| collect_anchors(root, &mut anchors));
+            anchors
+        });
+        let target = anchors.get(&id).copied();
         // An anchor inside the node that it names would never end.
         target
             .filter(|t| !t.span.contains(&alias.start))
