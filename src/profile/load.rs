@@ -253,7 +253,7 @@ error[wrong-value]: `policy` must have only one of `bytes` or `minCharacters`
 error[wrong-value]: `name` must be a field's name: letters, digits, '-', '_' and '.', and at most one {n} for the number
   --> mine.yaml:6:11
    = note: found text of another form
-   = help: A field of the Secret. {n} stands for the number of a numbered field.
+   = help: The field's name. With {n} it is a numbered ring: {n} stands for 0, 1, 2 and so on.
 ",
         );
         for wrong in ["{n}", "..", ".", "a/b", "\"\"", "a b"] {

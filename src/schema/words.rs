@@ -31,6 +31,8 @@ struct Subject<'d> {
     /// The key or the item that holds the value: where a message about the whole of it points.
     holder: Span,
     name: String,
+    /// What it is for.
+    meaning: Option<&'d str>,
 }
 
 struct Reader<'d> {
@@ -40,8 +42,8 @@ struct Reader<'d> {
 
 impl<'d> Reader<'d> {
     fn explain(&self, error: &ValidationError<'_>) -> Vec<Finding> {
-        let subject = self.subject(error);
         let rule = self.rule(error);
+        let subject = self.subject(error, rule);
         match error.kind() {
             Wrong::AdditionalProperties { unexpected } => {
                 unexpected.iter().map(|name| self.unknown(&subject, rule, name)).collect()
@@ -58,25 +60,40 @@ impl<'d> Reader<'d> {
     }
 
     /// The value that an error is about.
-    fn subject(&self, error: &ValidationError<'_>) -> Subject<'d> {
+    fn subject(&self, error: &ValidationError<'_>, rule: &'d Json) -> Subject<'d> {
         let root = self.document.value();
-        let mut subject = Subject { value: root, holder: root.span, name: "this file".into() };
+        let meaning = self.beside_reference(error).or_else(|| rule.get("description")?.as_str());
+        let mut subject = Subject { value: root, holder: root.span, name: "this file".into(), meaning };
         for segment in error.instance_path().segments() {
             match (segment, &subject.value.data) {
                 (LocationSegment::Property(name), Data::Map(map)) => {
                     let Some(entry) = map.get(name.as_ref()) else { break };
                     let name = shown(&name).unwrap_or_else(|| "this".into());
-                    subject = Subject { value: &entry.value, holder: entry.key, name };
+                    subject = Subject { value: &entry.value, holder: entry.key, name, meaning };
                 }
                 (LocationSegment::Index(index), Data::List(items)) => {
                     let Some(value) = items.get(index) else { break };
                     let name = format!("item {} of {}", index + 1, subject.name);
-                    subject = Subject { value, holder: value.span, name };
+                    subject = Subject { value, holder: value.span, name, meaning };
                 }
                 _ => break,
             }
         }
         subject
+    }
+
+    /// What is said beside the reference that led to the rule: it knows better than the rule what the value is for.
+    fn beside_reference(&self, error: &ValidationError<'_>) -> Option<&'d str> {
+        let path = error.evaluation_path().as_str();
+        let (before, _) = path.rsplit_once("/$ref/").filter(|(_, after)| !after.contains('/'))?;
+        let mut holder = self.schema;
+        for (index, part) in before.split("/$ref").enumerate() {
+            if index > 0 {
+                holder = self.schema.pointer(holder.get("$ref")?.as_str()?.strip_prefix('#')?)?;
+            }
+            holder = holder.pointer(part)?;
+        }
+        holder.get("description")?.as_str()
     }
 
     /// The schema of which a keyword was not kept.
@@ -155,7 +172,7 @@ impl<'d> Reader<'d> {
         let finding = Finding::usage("property-type", format!("{} must be {expected}", subject.name))
             .at(self.at(written(subject)))
             .found(format!("found {found}"));
-        match (expected.as_str(), found, rule.get("description").and_then(Json::as_str)) {
+        match (expected.as_str(), found, subject.meaning) {
             ("text", "a boolean" | "a number", _) => finding.help("put it in quotes"),
             (_, "null", Some(meaning)) => finding.help(format!("fill it in or take it out. {meaning}")),
             (_, _, Some(meaning)) => finding.help(meaning),
@@ -187,7 +204,7 @@ impl<'d> Reader<'d> {
         };
         match branches.iter().find(|branch| !branch.iter().any(of_other_kind)) {
             Some(meant) => meant.iter().flat_map(|inner| self.explain(inner)).collect(),
-            None => vec![self.misfit(&self.subject(error), self.rule(error), error.kind())],
+            None => vec![self.misfit(&self.subject(error, self.rule(error)), self.rule(error), error.kind())],
         }
     }
 
@@ -220,7 +237,7 @@ impl<'d> Reader<'d> {
             }
             _ => finding,
         };
-        finding.help(rule.get("description").and_then(Json::as_str).unwrap_or("look it up in docs/"))
+        finding.help(subject.meaning.unwrap_or("look it up in docs/"))
     }
 }
 
