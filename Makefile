@@ -13,7 +13,7 @@ demo: ## build, then show the tool with a real Helm: $HELM, the one on PATH, or 
 	helm=$${HELM:-$$(command -v helm || python3 tools/fetch.py helm-3.19.0 | cut -d' ' -f2-)}
 	HELM=$$helm bash demo/run.sh
 
-test: ## everything CI checks, in its order; fetches five Helms, kubectl and pre-commit the first time
+test: ## everything CI checks, in its order; fetches five Helms, kubectl, OpenBao, sops and Python packages the first time
 	@times=
 	step() {
 		local name=$$1 start=$$SECONDS; shift
@@ -21,7 +21,7 @@ test: ## everything CI checks, in its order; fetches five Helms, kubectl and pre
 		"$$@"
 		times+=" $$name $$((SECONDS - start))s"
 	}
-	step fetch python3 tools/fetch.py helm-3.17.3 helm-3.18.0 helm-3.19.0 helm-4.1.4 helm-4.3.1 kubectl-1.37.1
+	step fetch python3 tools/fetch.py helm-3.17.3 helm-3.18.0 helm-3.19.0 helm-4.1.4 helm-4.3.1 kubectl-1.37.1 openbao-2.7.2 sops-3.11.0
 	step fmt cargo fmt --check
 	step clippy cargo clippy --locked --all-targets -- -D warnings
 	step doc env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

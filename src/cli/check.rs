@@ -199,14 +199,19 @@ fn asked_for(args: &Args) -> anyhow::Result<(Vec<Finding>, String)> {
         let _ = writeln!(text, "since {revision}: {added} more");
     }
     if args.with_source {
-        for selection in &args.kept.load()?.selections {
-            let source = args.kept.open(selection)?;
+        let selections = args.kept.load()?.selections;
+        let sources = args.kept.from.sources();
+        let opened = selections.iter().map(|selection| Ok((selection, args.kept.open(&sources, selection)?)));
+        for (selection, source) in opened.collect::<Result<Vec<_>, Refusal>>()? {
             let Some(keeper) = Keeper::new(selection, source.as_ref()) else { continue };
             match keeper.wrong(&lock) {
                 Ok(found) => findings.extend(found.into_iter().map(strict)),
                 Err(Refusal(found)) => findings.extend(found),
             }
             let _ = writeln!(text, "{}: compared with {}", keeper.owner(), keeper.source());
+        }
+        if let Some(stats) = args.kept.from.patience.stats(&sources) {
+            let _ = writeln!(text, "{}", [vec![stats.title], stats.notes].concat().join("\n  "));
         }
     }
     Ok((findings, text))

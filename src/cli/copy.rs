@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::kept::{KeptArgs, paths};
+use super::kept::{AloneArg, KeptArgs, write};
 use super::which::parse_source;
 use super::{Done, process};
 use crate::config::{Selection, Source as SourceConfig};
-use crate::files::RealDisk;
 use crate::keeper::Keeper;
 use crate::report::list;
+use crate::source::Sources;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -22,10 +22,12 @@ Every key must match the lock before it is copied and after it was read back. No
 pub struct Args {
     #[command(flatten)]
     kept: KeptArgs,
-    /// Where the keys are: env, dir=PATH or sealed=FILE [default: as keyring.yaml says]
+    #[command(flatten)]
+    alone: AloneArg,
+    /// Where the keys are, as for --source [default: as keyring.yaml says]
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     from: Option<SourceConfig>,
-    /// Where they are to go: dir=PATH or sealed=FILE
+    /// Where they are to go: dir=PATH, sealed=FILE, sops=FILE or vault=PATH
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     to: SourceConfig,
     /// Show what would be done, and do nothing
@@ -35,10 +37,15 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
+    let sources = args.kept.from.sources().alone(args.alone.i_am_alone);
+    args.kept.from.patience.told(&sources, copy(args, &sources))
+}
+
+fn copy(args: &Args, sources: &Sources) -> Done {
     let kept = args.kept.load()?;
     let selection = kept.one()?;
-    let from = args.kept.open_source(selection, args.from.as_ref().or(selection.source.as_ref()))?;
-    let to = args.kept.open_source(&without_place(selection), Some(&args.to))?;
+    let from = args.kept.open_source(sources, selection, args.from.as_ref().or(selection.source.as_ref()))?;
+    let to = args.kept.open_source(sources, &without_place(selection), Some(&args.to))?;
     let alone = if args.dry_run { None } else { Some(kept.alone(&[to.as_ref()])?) };
     let lock = args.kept.lock.read(&kept.config)?;
     let Some(keeper) = Keeper::new(selection, to.as_ref()) else { return Ok(Vec::new()) };
@@ -50,20 +57,8 @@ pub fn run(args: &Args) -> Done {
             let _ = writeln!(text, "{what}: {}", list(fields));
         }
     }
-    let written = match &alone {
-        None => {
-            text.push_str("dry run: nothing was written\n");
-            Vec::new()
-        }
-        Some(alone) => {
-            let written = transfer.plan.write(alone, &RealDisk, &kept.lock_path)?;
-            let _ = match written.is_empty() {
-                true => writeln!(text, "nothing to write"),
-                false => writeln!(text, "written, read back and checked against {}: {}", lock.file(), paths(&written)),
-            };
-            written
-        }
-    };
+    let how = format!(", read back and checked against {}", lock.file());
+    let written = write(&transfer.plan, alone.as_ref(), &kept.lock_path, &how, &mut text)?;
     process::print_after(&text, &written)?;
     Ok(transfer.findings)
 }

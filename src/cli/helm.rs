@@ -29,6 +29,8 @@ Runs helm with the keyring behind it. All of helm's own flags work, and:
   --keyring-allow-no-target    the chart may have no place for a key
   --keyring-allow-unseen-hooks no hook of the chart holds keys (Helm 3, where they cannot be seen)
   --keyring-show-keys          print keys to a terminal too (template)
+  --keyring-timeout SECONDS    how long all stores together may take (HELM_KEYRING_TIMEOUT)
+  --keyring-stats              say what was fetched, and how long it took
 
 Usage:
   helm keyring install|upgrade|template …   as `helm install|upgrade|template …`

@@ -1,5 +1,6 @@
 //! What the key-holder's commands share: keyrings of keyring.yaml, their sources, the lock, and the right to change them.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,22 @@ use zeroize::Zeroizing;
 
 use super::which::{LockArg, SourceArgs, Which, configuration};
 use crate::config::{Config, Overrides, Selection, Source as SourceConfig};
-use crate::files::Exclusive;
+use crate::files::{Exclusive, RealDisk};
+use crate::keeper::{Plan, Written};
 use crate::key::KeyText;
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::{Source, Store};
+use crate::source::{Source, Sources};
 
 /// A longer text is no key.
 const KEY_BYTES_MAX: u64 = 64 << 10;
+
+/// For a store that cannot tell whether somebody else writes to it at the same time.
+#[derive(clap::Args)]
+pub struct AloneArg {
+    /// Nobody else writes to the store meanwhile: needed for Vault's KV version 1, which cannot tell
+    #[arg(long)]
+    pub i_am_alone: bool,
+}
 
 #[derive(clap::Args)]
 pub struct KeptArgs {
@@ -54,16 +64,17 @@ impl KeptArgs {
     }
 
     /// The source of a selection, which must be one outside of the chart.
-    pub fn open(&self, selection: &Selection) -> Result<Box<dyn Source>, Refusal> {
-        self.open_source(selection, selection.source.as_ref())
+    pub fn open(&self, sources: &Sources, selection: &Selection) -> Result<Box<dyn Source>, Refusal> {
+        self.open_source(sources, selection, selection.source.as_ref())
     }
 
     pub fn open_source(
         &self,
+        sources: &Sources,
         selection: &Selection,
         source: Option<&SourceConfig>,
     ) -> Result<Box<dyn Source>, Refusal> {
-        let opened = source.and_then(|source| self.from.master.open(source, selection));
+        let opened = source.and_then(|source| self.from.open(sources, source, selection));
         opened.ok_or_else(|| no_source(selection, source).into())
     }
 }
@@ -99,7 +110,7 @@ impl Kept {
     /// The right to change the lock and what lies in some sources. To be taken before anything is read that the change
     /// depends on.
     pub fn alone(&self, sources: &[&dyn Source]) -> Result<Exclusive, Refusal> {
-        let stores: Vec<PathBuf> = sources.iter().filter_map(|source| source.store().map(Store::folder)).collect();
+        let stores: Vec<PathBuf> = sources.iter().filter_map(|source| source.store()?.folder()).collect();
         if let Some(missing) = stores.iter().find(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             return Err(Finding::error(Exit::Io, "files", format!("there is no folder {}", missing.display()))
                 .help(format!("make it first: `mkdir -m 700 {}`", missing.display()))
@@ -141,6 +152,26 @@ impl Kept {
     }
 }
 
+/// Writes a plan, unless it is a dry run, and says so: `written` is what was done besides.
+pub fn write(
+    plan: &Plan<'_>,
+    alone: Option<&Exclusive>,
+    lock_path: &Path,
+    how: &str,
+    text: &mut String,
+) -> Result<Written, Refusal> {
+    let Some(alone) = alone else {
+        text.push_str("dry run: nothing was written\n");
+        return Ok(Written::new());
+    };
+    let written = plan.write(alone, &RealDisk, lock_path)?;
+    let _ = match written.is_empty() {
+        true => writeln!(text, "nothing to write"),
+        false => writeln!(text, "written{how}: {}", list(&written)),
+    };
+    Ok(written)
+}
+
 /// A key text from a file, or from stdin for `-`.
 pub fn key_from(path: &Path) -> anyhow::Result<KeyText> {
     Ok(KeyText::from(bytes_from(path, KEY_BYTES_MAX, "a key")?))
@@ -168,9 +199,4 @@ pub fn bytes_from(path: &Path, max: u64, what: &str) -> anyhow::Result<Zeroizing
         return Err(Refusal::from(finding).into());
     }
     Ok(bytes)
-}
-
-/// `a, b and c` of paths.
-pub fn paths<P: AsRef<Path>>(paths: &[P]) -> String {
-    list(&paths.iter().map(|path| path.as_ref().display().to_string()).collect::<Vec<_>>())
 }

@@ -8,6 +8,7 @@ use crate::files::{Prepared, RealDisk};
 use crate::keeper::{self, Keeper, Locked};
 use crate::lock::Line;
 use crate::report::Refusal;
+use crate::source::Sources;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +28,11 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
+    let sources = args.kept.from.sources();
+    args.kept.from.patience.told(&sources, lock(args, &sources))
+}
+
+fn lock(args: &Args, sources: &Sources) -> Done {
     let kept = args.kept.load()?;
     let alone = kept.alone(&[])?;
     let mut lock = keeper::lock_at(&kept.lock_path)?;
@@ -35,8 +41,8 @@ pub fn run(args: &Args) -> Done {
         kept.one()?;
     }
     let (mut text, mut findings) = (String::new(), Vec::new());
-    for selection in &kept.selections {
-        let source = args.kept.open(selection)?;
+    let opened = kept.selections.iter().map(|selection| Ok((selection, args.kept.open(sources, selection)?)));
+    for (selection, source) in opened.collect::<Result<Vec<_>, Refusal>>()? {
         let Some(keeper) = Keeper::new(selection, source.as_ref()) else { continue };
         let locked = keeper.lock(&mut lock, &args.forget)?;
         text.push_str(&told(&keeper, &locked));
@@ -47,7 +53,7 @@ pub fn run(args: &Args) -> Done {
         let new = lock.to_text();
         let prepared = alone.prepare(&RealDisk, &[(&kept.lock_path, new.as_bytes())]);
         prepared.and_then(Prepared::put_all).map_err(|error| Refusal::from(error.finding()))?;
-        written.push(kept.lock_path.clone());
+        written.push(kept.lock_path.display().to_string());
         let _ = writeln!(text, "written: {}; commit it", kept.lock_path.display());
     }
     process::print_after(&text, &written)?;

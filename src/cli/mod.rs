@@ -18,6 +18,7 @@ mod render;
 mod rendered_twice;
 mod rotate;
 mod sealed;
+mod source;
 mod status;
 mod table;
 mod usage;
@@ -81,7 +82,10 @@ enum Command {
     Adopt(adopt::Args),
     /// Copies all keys to another source
     #[command(after_help = copy::EXAMPLES)]
-    Copy(copy::Args),
+    Copy(Box<copy::Args>),
+    /// Asks a source for its keys, and says how that went
+    #[command(subcommand)]
+    Source(source::Command),
     /// Shows where every key is, and what is wrong
     #[command(after_help = status::EXAMPLES)]
     Status(status::Args),
@@ -150,6 +154,7 @@ fn run(command: Command) -> Done {
         Command::Rotate(args) => rotate::run(&args),
         Command::Adopt(args) => adopt::run(&args),
         Command::Copy(args) => copy::run(&args),
+        Command::Source(command) => source::run(&command),
         Command::Status(args) => status::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),

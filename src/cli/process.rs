@@ -67,12 +67,11 @@ pub fn print<'c>(chunks: impl IntoIterator<Item = &'c [u8]>) -> anyhow::Result<(
 }
 
 /// Says what was done, after it was done: if that cannot be said, at least that it need not be done again.
-pub fn print_after(text: &str, written: &[std::path::PathBuf]) -> anyhow::Result<()> {
-    let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+pub fn print_after(text: &str, written: &[String]) -> anyhow::Result<()> {
     let printed = print([text.as_bytes()]);
-    if names.is_empty() {
+    if written.is_empty() {
         printed
     } else {
-        printed.with_context(|| format!("{} written, all is done; only", list(&names)))
+        printed.with_context(|| format!("{} written, all is done; only", list(written)))
     }
 }

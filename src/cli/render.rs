@@ -12,7 +12,7 @@ use crate::lock::Lock;
 use crate::profile::{self, Profile};
 use crate::render::{self, Outcome, Request, Show};
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::Source;
+use crate::source::{Source, Sources};
 use crate::values::{self, Known, Set, SetKind};
 use crate::yaml::Data;
 use clap::Parser as _;
@@ -283,6 +283,7 @@ impl Args {
             self.choose(stream, &overrides, self.allow_no_target, &mut findings)?;
         let variable = |name: &str| std::env::var(name).ok();
         selections.iter().try_for_each(|selection| selection.check_mode(lock.as_ref(), &variable))?;
+        let sources = self.from.sources();
         let request = Request {
             selections: &selections,
             values: known,
@@ -291,13 +292,17 @@ impl Args {
             lock: lock.as_ref(),
             allow_no_target: self.allow_no_target,
             show,
-            open: &|selection, secret| self.open(selection, secret),
+            open: &|selection, secret| self.open(&sources, selection, secret),
         };
         let done = self.beside_values_files(&selections, render::render(stream, &request));
-        let (Outcome { stream, findings: found }, of_values) = done?;
-        findings.extend(found);
-        findings.extend(of_values);
-        Ok(Outcome { stream, findings })
+        let stats = self.from.patience.stats(&sources);
+        match done {
+            Ok((Outcome { stream, findings: found }, of_values)) => {
+                let findings = [findings, found, of_values].into_iter().flatten().chain(stats).collect();
+                Ok(Outcome { stream, findings })
+            }
+            Err(Refusal(found)) => Err(Refusal(found.into_iter().chain(stats).collect())),
+        }
     }
 
     /// What is printed for a stream without documents.
@@ -348,10 +353,10 @@ impl From<Selection> for Chosen {
 }
 
 impl Args {
-    fn open(&self, selection: &Selection, secret: &str) -> Option<Box<dyn Source>> {
+    fn open(&self, sources: &Sources, selection: &Selection, secret: &str) -> Option<Box<dyn Source>> {
         match selection.source.as_ref()? {
-            SourceConfig::Live => Some(Box::new(self.cluster.live(selection, vec![secret.to_owned()]))),
-            source => self.from.master.open(source, selection),
+            SourceConfig::Live => Some(Box::new(self.cluster.live(selection, vec![secret.to_owned()], sources))),
+            source => self.from.open(sources, source, selection),
         }
     }
 

@@ -1,13 +1,12 @@
 //! `helm-keyring rotate`: one more key.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::kept::{KeptArgs, key_from, paths};
+use super::kept::{AloneArg, KeptArgs, key_from, write};
 use super::table::table;
 use super::{Done, process};
-use crate::files::RealDisk;
 use crate::keeper::{Keeper, Rotation};
+use crate::source::Sources;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +20,8 @@ The key is written to the source, read back, then locked. No old key is changed 
 pub struct Args {
     #[command(flatten)]
     kept: KeptArgs,
+    #[command(flatten)]
+    alone: AloneArg,
     /// The ring, where the profile has several: its name or one of its fields
     #[arg(long, value_name = "FIELD")]
     field: Option<String>,
@@ -44,9 +45,14 @@ const FIXED_STAYS: &str =
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
+    let sources = args.kept.from.sources().alone(args.alone.i_am_alone);
+    args.kept.from.patience.told(&sources, rotate(args, &sources))
+}
+
+fn rotate(args: &Args, sources: &Sources) -> Done {
     let kept = args.kept.load()?;
     let selection = kept.one()?;
-    let source = args.kept.open(selection)?;
+    let source = args.kept.open(sources, selection)?;
     let given = args.key_file.as_deref().map(key_from).transpose()?;
     let alone = if args.dry_run { None } else { Some(kept.alone(&[source.as_ref()])?) };
     let lock = args.kept.lock.read(&kept.config)?;
@@ -56,19 +62,11 @@ pub fn run(args: &Args) -> Done {
     let mut text = planned(&keeper, &rotation, args.dry_run && is_made);
     let mut findings = rotation.findings;
     findings.extend(kept.shared_with(selection)?);
-    let written = match &alone {
-        None => {
-            text.push_str("dry run: nothing was written\n");
-            Vec::new()
-        }
-        Some(alone) => {
-            let written = rotation.plan.write(alone, &RealDisk, &kept.lock_path)?;
-            let _ = writeln!(text, "written and read back: {}", paths(&written));
-            text.push_str(FOLLOWS);
-            text.push_str(if rotation.is_fixed { FIXED_STAYS } else { NUMBERED_STAY });
-            written
-        }
-    };
+    let written = write(&rotation.plan, alone.as_ref(), &kept.lock_path, " and read back", &mut text)?;
+    if alone.is_some() {
+        text.push_str(FOLLOWS);
+        text.push_str(if rotation.is_fixed { FIXED_STAYS } else { NUMBERED_STAY });
+    }
     process::print_after(&text, &written)?;
     Ok(findings)
 }

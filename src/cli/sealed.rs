@@ -133,7 +133,7 @@ impl Meant {
 
     fn print_written(&self, how: &str) -> anyhow::Result<()> {
         let text = format!("written: {}{how}\n", self.source.file.display());
-        process::print_after(&text, std::slice::from_ref(&self.source.file))
+        process::print_after(&text, &[self.source.file.display().to_string()])
     }
 
     fn refused(&self, error: &sealed::Error) -> Refusal {
@@ -180,7 +180,7 @@ fn init(args: &Init) -> Done {
     meant.write(&alone, opened.file())?;
     handed.keep();
     let text = format!("written: {}; it has no key yet: `helm-keyring sealed add -e {environment}`\n", file.display());
-    process::print_after(&text, std::slice::from_ref(file))?;
+    process::print_after(&text, &[file.display().to_string()])?;
     Ok(vec![Finding::note("master-keys", "two master keys were made").found(KEEP_THEM.replace('\n', " "))])
 }
 
@@ -240,7 +240,7 @@ fn add(args: &Add) -> Done {
     );
     let mut findings = first.findings;
     findings.extend(meant.kept.shared_with(meant.kept.one()?)?);
-    process::print_after(&text, std::slice::from_ref(&meant.source.file))?;
+    process::print_after(&text, &[meant.source.file.display().to_string()])?;
     Ok(findings)
 }
 

@@ -12,7 +12,7 @@ use super::{Done, process};
 use crate::keeper::{Keeper, KeyStatus, Places, Status};
 use crate::render;
 use crate::report::{Finding, Refusal, Severity};
-use crate::source::Source;
+use crate::source::{Source, Sources};
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -73,15 +73,20 @@ struct Told<'r> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
+    let sources = args.kept.from.sources();
+    args.kept.from.patience.told(&sources, status(args, &sources))
+}
+
+fn status(args: &Args, sources: &Sources) -> Done {
     let kept = args.kept.load()?;
     let lock = args.kept.lock.read(&kept.config)?;
     let manifests =
         args.manifests.as_deref().map(|file| bytes_from(file, MANIFESTS_BYTES_MAX, "manifests")).transpose()?;
     let (mut all, mut findings) = (Vec::new(), Vec::new());
-    for selection in &kept.selections {
-        let source = args.kept.open(selection)?;
+    let opened = kept.selections.iter().map(|selection| Ok((selection, args.kept.open(sources, selection)?)));
+    for (selection, source) in opened.collect::<Result<Vec<_>, Refusal>>()? {
         let Some(keeper) = Keeper::new(selection, source.as_ref()) else { continue };
-        let live = if args.live { Some(args.cluster.live_of(selection, &args.secret)?) } else { None };
+        let live = if args.live { Some(args.cluster.live_of(selection, &args.secret, sources)?) } else { None };
         let mounts = manifests.as_ref().map(|bytes| render::mounts(bytes, selection)).transpose()?;
         let places = Places { live: live.as_ref().map(|live| live as &dyn Source), mounts };
         let (status, found) = keeper.status(&lock, &places)?;

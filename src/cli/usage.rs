@@ -24,6 +24,10 @@ pub fn explained(error: &clap::Error) -> Done {
         (kind, None) => kind.to_string(),
     };
     let mut finding = Finding::usage("usage", title);
+    // Our own parsers say what they expect, and never what they were given.
+    if let (ErrorKind::ValueValidation, Some(expected)) = (error.kind(), std::error::Error::source(error)) {
+        finding = finding.found(expected.to_string());
+    }
     if let Some(values) = strings(error, ContextKind::ValidValue) {
         finding = finding.found(format!("it takes {}", values.join(", ")));
     }

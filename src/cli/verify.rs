@@ -13,7 +13,7 @@ use crate::key::KeyText;
 use crate::keyring::Numbered;
 use crate::profile::{self, FieldSpec, Slot};
 use crate::report::{Finding, Refusal, list};
-use crate::source::{self};
+use crate::source::{self, Sources};
 use crate::verify::{self, Encoding, EncodingError, Layout, Opening};
 
 pub const EXAMPLES: &str = "\
@@ -69,6 +69,11 @@ enum EncodingArg {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Done {
+    let sources = args.from.sources();
+    args.from.patience.told(&sources, verify(args, &sources))
+}
+
+fn verify(args: &Args, sources: &Sources) -> Done {
     let selections = selections(args)?;
     let layouts = match args.layout {
         Some(LayoutArg::Key) => vec![Layout::Key],
@@ -84,7 +89,7 @@ pub fn run(args: &Args) -> Done {
             .help("check that the whole ciphertext was exported; `--encoding` says how the file writes it");
         return Err(Refusal::from(finding).into());
     }
-    let rings = fetch(args, &selections)?;
+    let rings = fetch(args, sources, &selections)?;
     let keys = rings.iter().flat_map(Fetched::keys);
     let opened: Vec<(Key<'_>, Opening)> = keys
         .filter_map(|key| Some((key, verify::opening(&ciphertext, key.text, &layouts, args.context.as_bytes())?)))
@@ -171,25 +176,26 @@ struct Key<'f> {
     text: &'f KeyText,
 }
 
-fn fetch<'s>(args: &Args, selections: &'s [Selection]) -> Result<Vec<Fetched<'s>>, Refusal> {
+fn fetch<'s>(args: &Args, sources: &Sources, selections: &'s [Selection]) -> Result<Vec<Fetched<'s>>, Refusal> {
+    let open = |selection: &'s Selection| {
+        let opened = selection.source.as_ref().and_then(|source| args.from.open(sources, source, selection));
+        opened.map(|source| (selection, source)).ok_or_else(|| no_source(selection))
+    };
+    let opened = selections.iter().map(open).collect::<Result<Vec<_>, Finding>>()?;
     let mut all = Vec::new();
-    for selection in selections {
-        let opened = selection.source.as_ref().and_then(|source| args.from.master.open(source, selection));
-        let Some(source) = opened else {
-            return Err(Finding::usage(
-                "no-source",
-                format!("the keys of {} come from the chart's values", selection.keyring),
-            )
-            .at(selection.place.clone())
-            .help("write each key into a file named like its field, and name the folder: `--source dir=PATH`")
-            .into());
-        };
+    for (selection, source) in opened {
         let specs: Vec<&FieldSpec> = selection.profile.rings().map(|(_, spec)| spec).collect();
         let rings = source::fetch(source.as_ref(), &specs, &whose(selection))?;
         let described = |(spec, numbered)| Fetched { selection, source: source.describe(), spec, numbered };
         all.extend(specs.into_iter().zip(rings).map(described));
     }
     Ok(all)
+}
+
+fn no_source(selection: &Selection) -> Finding {
+    Finding::usage("no-source", format!("the keys of {} come from the chart's values", selection.keyring))
+        .at(selection.place.clone())
+        .help("write each key into a file named like its field, and name the folder: `--source dir=PATH`")
 }
 
 impl Fetched<'_> {

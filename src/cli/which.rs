@@ -1,13 +1,16 @@
 //! Flags that several commands share: which keyring in which environment, where its keys come from, and its lock.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::Done;
 use crate::config::{Config, LOCK, Overrides, Selection, Source as SourceConfig};
 use crate::lock::Lock;
 use crate::profile;
 use crate::report::{Finding, Refusal};
 use crate::sealed::{GivenMasterKey, MasterKey};
-use crate::source::{Dir, Env, Kubectl, Live, Sealed, Source};
+use crate::source::{Kubectl, Live, Source, Sources, Stats};
 
 /// Which keyring in which environment.
 #[derive(clap::Args)]
@@ -54,11 +57,80 @@ fn profile_help() -> String {
 /// Where the keys come from.
 #[derive(clap::Args)]
 pub struct SourceArgs {
-    /// Where the keys come from: values, env, dir=PATH or sealed=FILE [default: as keyring.yaml says]
+    /// Where the keys come from: values, env, dir=PATH, sealed=FILE, sops=FILE, vault=PATH,
+    /// kubernetes=NAME [default: as keyring.yaml says]
     #[arg(long, env = "HELM_KEYRING_SOURCE", hide_env_values = true, value_name = "SOURCE", value_parser = parse_source)]
     pub source: Option<SourceConfig>,
     #[command(flatten)]
     pub master: MasterArg,
+    #[command(flatten)]
+    pub patience: PatienceArgs,
+}
+
+impl SourceArgs {
+    /// All sources of the run; its time begins now.
+    pub fn sources(&self) -> Sources {
+        Sources::within(self.patience.timeout)
+    }
+
+    /// Opens the source of a selection; `None` for keys in the chart's values.
+    pub fn open(&self, sources: &Sources, source: &SourceConfig, selection: &Selection) -> Option<Box<dyn Source>> {
+        sources.open(source, selection, &|configured: Option<&Path>| self.master.given(configured))
+    }
+}
+
+/// How long stores may take, and whether it is told what they cost.
+#[derive(clap::Args)]
+pub struct PatienceArgs {
+    /// How long all stores together may take, in seconds
+    #[arg(long, env = "HELM_KEYRING_TIMEOUT", hide_env_values = true, value_name = "SECONDS",
+          default_value = "20", value_parser = parse_timeout)]
+    pub timeout: Duration,
+    /// Say what was fetched, how often was asked, and how long it took
+    #[arg(long)]
+    pub stats: bool,
+}
+
+impl PatienceArgs {
+    /// Ends the stores' logins, and says what all has cost if that was asked for.
+    pub fn stats(&self, sources: &Sources) -> Option<Finding> {
+        sources.close();
+        self.stats.then(|| told(&sources.stats()))
+    }
+
+    /// The same, added to a success and to a failure.
+    pub fn told(&self, sources: &Sources, done: Done) -> Done {
+        let stats = self.stats(sources);
+        match done {
+            Ok(findings) => Ok(findings.into_iter().chain(stats).collect()),
+            Err(error) => match error.downcast::<Refusal>() {
+                Ok(Refusal(findings)) => Err(Refusal(findings.into_iter().chain(stats).collect()).into()),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+fn told(stats: &Stats) -> Finding {
+    let places = stats.places.len();
+    let requests: usize = stats.requests.iter().map(|(_, count)| count).sum();
+    let plural = |count: usize, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    let title = format!("{} fetched with {}", plural(places, "place"), plural(requests, "request"));
+    let mut finding = Finding::note("stats", title);
+    for place in &stats.places {
+        let version = place.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+        finding = finding.found(format!("{}{version}: {} ms", place.place, place.time.as_millis()));
+    }
+    let counts: Vec<String> = stats.requests.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    if counts.is_empty() { finding } else { finding.found(counts.join(", ")) }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    match (0.1..=3600.0).contains(&seconds) {
+        true => Ok(Duration::from_secs_f64(seconds)),
+        false => Err("expected 0.1 to 3600 seconds".to_owned()),
+    }
 }
 
 /// The master key of a sealed file.
@@ -78,20 +150,6 @@ impl MasterArg {
             None => GivenMasterKey::of_process(configured.map(Path::to_owned)),
         }
     }
-
-    /// Opens a source for a selection; `None` for keys in the chart's values, and for `live`, which is a Secret's.
-    pub fn open(&self, source: &SourceConfig, selection: &Selection) -> Option<Box<dyn Source>> {
-        Some(match source {
-            SourceConfig::Values { .. } | SourceConfig::Live => return None,
-            SourceConfig::Env(names) => Box::new(Env::of_process(names.clone())),
-            SourceConfig::Dir { path } => Box::new(Dir { path: path.clone() }),
-            SourceConfig::Sealed { file, master_key_file } => Box::new(Sealed {
-                file: file.clone(),
-                environment: selection.environment.clone(),
-                master: self.given(master_key_file.as_deref()),
-            }),
-        })
-    }
 }
 
 /// The cluster, through kubectl.
@@ -109,18 +167,19 @@ impl ClusterArgs {
     }
 
     /// Running Secrets.
-    pub fn live(&self, selection: &Selection, secrets: Vec<String>) -> Live {
-        Live::Cluster { kubectl: self.kubectl(selection.namespace.as_deref()), secrets }
+    pub fn live(&self, selection: &Selection, secrets: Vec<String>, sources: &Sources) -> Live {
+        let run = Arc::clone(sources.run());
+        Live::Cluster { kubectl: self.kubectl(selection.namespace.as_deref()), secrets, run }
     }
 
     /// The running Secrets of a keyring: those that were named, else what keyring.yaml and the profile say.
-    pub fn live_of(&self, selection: &Selection, named: &[String]) -> Result<Live, Refusal> {
+    pub fn live_of(&self, selection: &Selection, named: &[String], sources: &Sources) -> Result<Live, Refusal> {
         if !named.is_empty() {
-            return Ok(self.live(selection, named.to_vec()));
+            return Ok(self.live(selection, named.to_vec(), sources));
         }
         let names = selection.profile.secrets.iter().map(|spec| selection.secret_name(spec));
         match names.collect::<Option<Vec<String>>>().filter(|names| !names.iter().any(|name| name.contains('*'))) {
-            Some(names) => Ok(self.live(selection, names)),
+            Some(names) => Ok(self.live(selection, names, sources)),
             None => Err(Finding::usage(
                 "no-secret-name",
                 format!("which Secret holds the keys of {} is not known", selection.title()),
@@ -131,20 +190,33 @@ impl ClusterArgs {
     }
 }
 
-/// `values`, `env`, `dir=PATH` or `sealed=FILE`.
+const SOURCES: &str = "values, env, dir=PATH, sealed=FILE, sops=FILE, vault=PATH, \
+                       kubernetes=NAME; others are written into keyring.yaml";
+
+/// What `--source` takes: a kind, and its one place.
 pub fn parse_source(text: &str) -> Result<SourceConfig, String> {
     if MasterKey::is_meant_by(text.as_ref()) {
         return Err("a master key is no file's name: write it into a file, and name that".to_owned());
     }
-    match text.split_once('=') {
-        None if text == "values" => Ok(SourceConfig::Values { injected: false }),
-        None if text == "live" => Ok(SourceConfig::Live),
-        None if text == "env" => Ok(SourceConfig::Env(Default::default())),
-        Some(("dir", path)) if !path.is_empty() => Ok(SourceConfig::Dir { path: path.into() }),
-        Some(("sealed", file)) if !file.is_empty() => {
-            Ok(SourceConfig::Sealed { file: file.into(), master_key_file: None })
-        }
-        _ => Err("expected values, env, dir=PATH or sealed=FILE".to_owned()),
+    let (kind, place) = text.split_once('=').map_or((text, None), |(kind, place)| (kind, Some(place)));
+    let place = place.filter(|place| !place.is_empty());
+    let stored = |place: &str| -> Option<SourceConfig> {
+        let member = match kind {
+            "sops" => "file",
+            "vault" => "path",
+            "kubernetes" => "secret",
+            _ => return None,
+        };
+        serde_json::from_value(serde_json::json!({kind: {member: place}})).ok()
+    };
+    match (kind, place) {
+        ("values", None) if text == kind => Ok(SourceConfig::Values { injected: false }),
+        ("live", None) if text == kind => Ok(SourceConfig::Live),
+        ("env", None) if text == kind => Ok(SourceConfig::Env(Default::default())),
+        ("dir", Some(path)) => Ok(SourceConfig::Dir { path: path.into() }),
+        ("sealed", Some(file)) => Ok(SourceConfig::Sealed { file: file.into(), master_key_file: None }),
+        (_, Some(place)) => stored(place).ok_or_else(|| format!("expected {SOURCES}")),
+        _ => Err(format!("expected {SOURCES}")),
     }
 }
 

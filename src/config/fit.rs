@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::profile::{FieldSpec, Profile};
+use crate::profile::{FieldSpec, Profile, Slot};
 use crate::report::{Finding, Place, list, nearest};
 use crate::schema::shown;
 
-use super::{SecretNames, Selection, Source};
+use super::{SecretNames, Selection, Source, clash};
 
 /// What does not fit. `place` knows where the property at a path below the environment or keyring is written.
 pub(super) fn findings<P: Into<Option<Place>>>(selection: &Selection, place: impl Fn(&str) -> P) -> Vec<Finding> {
@@ -20,8 +20,50 @@ pub(super) fn findings<P: Into<Option<Place>>>(selection: &Selection, place: imp
         Some(SecretNames::ById(names)) => findings.extend(ids(profile, names, &place)),
         _ => {}
     }
-    if let Some(Source::Env(variables)) = &selection.source {
-        findings.extend(fields(profile, variables, &place));
+    if let Some(source) = &selection.source {
+        let found = of_source(profile, source, "source", &place);
+        // What is misnamed is told first.
+        findings.extend(if found.is_empty() { clash::findings(profile, source, "source", &place) } else { found });
+    }
+    findings
+}
+
+/// What a source says about fields; `path` is where it is written, below the environment.
+fn of_source(profile: &Profile, source: &Source, path: &str, place: &dyn Fn(&str) -> Option<Place>) -> Vec<Finding> {
+    let kind = source.name();
+    match source {
+        Source::Env(variables) => fields(profile, variables, "a variable", &format!("{path}/{kind}"), place),
+        Source::ByField(parts) => by_field(profile, parts, &format!("{path}/{kind}"), place),
+        source => source.names().map_or_else(Vec::new, |names| {
+            fields(profile, &names.fields, "a name in the store", &format!("{path}/{kind}/fields"), place)
+        }),
+    }
+}
+
+/// Each ring has exactly one source.
+fn by_field(
+    profile: &Profile,
+    parts: &BTreeMap<String, Source>,
+    path: &str,
+    place: &dyn Fn(&str) -> Option<Place>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (field, source) in parts {
+        let own = format!("{path}/{field}");
+        match profile.rings().any(|(_, ring)| ring.name.to_string() == *field) {
+            true => findings.extend(of_source(profile, source, &own, place)),
+            false => findings.push(unknown_field(profile, field, place(&own))),
+        }
+    }
+    let missing: Vec<String> = profile.rings().map(|(_, ring)| ring.name.to_string()).collect();
+    let missing: Vec<String> =
+        missing.into_iter().filter(|name| !parts.contains_key(name)).map(|name| format!("`{name}`")).collect();
+    if findings.is_empty() && !missing.is_empty() {
+        findings.push(
+            Finding::usage("field-without-source", format!("`byField` names no source for {}", list(&missing)))
+                .at(place(path))
+                .help("name one for each field of the profile"),
+        );
     }
     findings
 }
@@ -60,18 +102,26 @@ fn ids(profile: &Profile, names: &BTreeMap<String, String>, place: &dyn Fn(&str)
 /// A field is named by its pattern (`encryption-key-{n}`) or, one of them alone, in full (`encryption-key-0`).
 fn fields(
     profile: &Profile,
-    variables: &BTreeMap<String, String>,
+    names: &BTreeMap<String, String>,
+    what: &str,
+    path: &str,
     place: &dyn Fn(&str) -> Option<Place>,
 ) -> Vec<Finding> {
-    let is_field =
-        |name: &str| profile.rings().any(|(_, ring)| ring.name.to_string() == name || ring.slot(name).is_some());
+    // Variables alone can be named number by number.
+    let is_field = |name: &str| {
+        let is_slot = |ring: &FieldSpec| match ring.slot(name) {
+            Some(Slot::Number(_)) => path.ends_with("/env"),
+            slot => slot.is_some(),
+        };
+        profile.rings().any(|(_, ring)| ring.name.to_string() == name || is_slot(ring))
+    };
     let mut findings = Vec::new();
-    for (field, variable) in variables {
-        let place = place(&format!("source/env/{field}"));
+    for (field, name) in names {
+        let place = place(&format!("{path}/{field}"));
         if !is_field(field) {
             findings.push(unknown_field(profile, field, place));
-        } else if field.contains("{n}") != variable.contains("{n}") {
-            findings.push(number_in_one(field.contains("{n}"), place));
+        } else if field.contains("{n}") != name.contains("{n}") || name.matches("{n}").count() > 1 {
+            findings.push(number_in_one(field.contains("{n}"), what, place));
         }
     }
     findings
@@ -89,9 +139,12 @@ fn unknown_field(profile: &Profile, field: &str, place: Option<Place>) -> Findin
     }
 }
 
-fn number_in_one(in_field: bool, place: Option<Place>) -> Finding {
-    let help = if in_field { "write `{n}` where the number stands" } else { "take `{n}` out of the variable" };
-    Finding::usage("field-contradiction", "a variable has a `{n}` where its field has one, and only there")
+fn number_in_one(in_field: bool, what: &str, place: Option<Place>) -> Finding {
+    let help = match in_field {
+        true => "write `{n}` where the number stands".to_owned(),
+        false => format!("take `{{n}}` out of {}", what.replacen("a ", "the ", 1)),
+    };
+    Finding::usage("field-contradiction", format!("{what} has a `{{n}}` where its field has one, and only there"))
         .at(place)
         .help(help)
 }

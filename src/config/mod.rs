@@ -9,15 +9,19 @@
 //! | `choose` | which keyrings are meant, and in which environment? |
 //! | `select` | what holds there, all precedence applied? |
 //! | `fit` | does it fit the profile? |
+//! | `clash` | has each field a name of its own in the store? |
 //! | `mode` | may keys be made up? |
+//! | `source` | where do keys come from? |
 //! | `check` | what does `check` look at, and how much does each rule weigh? |
 
 mod check;
 mod choose;
+mod clash;
 mod find;
 mod fit;
 mod mode;
 mod select;
+mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -31,6 +35,7 @@ use crate::report::{Place, Refusal};
 use crate::schema::Document;
 
 pub use check::{Check, RuleSetting, Weight};
+pub use source::{Encoding, Exec, Kubernetes, Names, Sops, Source, Stored, Vault, VaultAuth};
 
 /// The JSON Schema of `keyring.yaml`.
 pub const SCHEMA: &str = include_str!("../../schema/keyring.schema.json");
@@ -227,37 +232,6 @@ pub enum Mode {
     Dev,
 }
 
-/// Where keys come from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Source {
-    /// The user's own key in the chart's values; nothing external.
-    Values {
-        /// A deploy step writes the key into the values: only `check` of committed files makes use of it.
-        #[serde(default)]
-        injected: bool,
-    },
-    /// Environment variables: field to variable, with `{n}` for numbers. A field that is not named has its
-    /// profile's variable, or its own name in capitals (`ENCRYPTION_KEY_0`).
-    Env(BTreeMap<String, String>),
-    /// Files of a folder, named like the fields.
-    Dir {
-        /// The folder, relative to the configuration file.
-        path: PathBuf,
-    },
-    /// An encrypted file of the repository.
-    #[serde(rename_all = "camelCase")]
-    Sealed {
-        /// The file, relative to the configuration file.
-        file: PathBuf,
-        /// The file that holds a master key, relative to the configuration file.
-        master_key_file: Option<PathBuf>,
-    },
-    /// The running Secret, through `kubectl`. By hand only: it cannot be written into the file.
-    #[serde(skip)]
-    Live,
-}
-
 /// What flags and `HELM_KEYRING_*` say; they win over the file.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
@@ -334,6 +308,17 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_sources_are_valid() {
+        let examples = code_blocks(&project_file("docs/sources.md"), "yaml");
+        assert!(examples.len() >= 5, "{}", examples.len());
+        for example in examples {
+            let indented = example.lines().map(|line| format!("        {line}\n")).collect::<String>();
+            let head = "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: lightrun\n    environments:\n      production:\n";
+            config(&(head.to_owned() + &indented));
+        }
+    }
+
+    #[test]
     fn the_documented_message_is_the_real_one() {
         let messages = code_blocks(&project_file("docs/configuration.md"), "text");
         let typo = "apiVersion: helm-keyring/v1\nkeyrings:\n  app:\n    profile: devmesh\n    enviroments: {}\n";
@@ -342,7 +327,7 @@ mod tests {
 
     #[test]
     fn every_property_is_documented() {
-        let pages = project_file("docs/configuration.md") + &project_file("docs/rules/README.md");
+        let pages = ["docs/configuration.md", "docs/sources.md", "docs/rules/README.md"].map(project_file).concat();
         assert_documents(&pages, super::SCHEMA);
     }
 }

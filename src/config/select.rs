@@ -8,7 +8,7 @@ use crate::report::{Place, Refusal};
 use crate::schema;
 
 use super::choose::Pair;
-use super::{Config, Instance, Overrides, SecretNames, Selection, Settings, Source, fit};
+use super::{Config, Instance, Overrides, SecretNames, Selection, Settings, fit};
 
 impl Config {
     /// One selection for each keyring that is meant.
@@ -124,20 +124,6 @@ impl Selection {
     }
 }
 
-impl Source {
-    /// The same source with its path relative to `folder`.
-    fn relative_to(&self, folder: &Path) -> Self {
-        match self {
-            Self::Dir { path } => Self::Dir { path: folder.join(path) },
-            Self::Sealed { file, master_key_file } => Self::Sealed {
-                file: folder.join(file),
-                master_key_file: master_key_file.as_ref().map(|file| folder.join(file)),
-            },
-            Self::Values { .. } | Self::Env(_) | Self::Live => self.clone(),
-        }
-    }
-}
-
 /// What the environment says, and what the keyring says where the environment is silent.
 fn over(environment: &Settings, keyring: &Settings) -> Settings {
     Settings {
@@ -164,7 +150,7 @@ mod tests {
 
     use super::*;
     use crate::config::testing::{config, refused};
-    use crate::config::{Emit, Mode, SecretNames};
+    use crate::config::{Emit, Mode, SecretNames, Source};
     use crate::report::Exit;
 
     const LAYERS: &str = "\

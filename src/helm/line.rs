@@ -29,7 +29,7 @@ impl Verb {
 }
 
 /// Flags of install, upgrade and template that take a value in the next word, in Helm 3.17 to 4.3.
-const WITH_VALUE: [&str; 45] = [
+const WITH_VALUE: [&str; 46] = [
     "api-versions",
     "burst-limit",
     "ca-file",
@@ -75,6 +75,7 @@ const WITH_VALUE: [&str; 45] = [
     "version",
     KEYRING_ENVIRONMENT,
     KEYRING_CONFIG,
+    KEYRING_TIMEOUT,
 ];
 const SHORT: [(char, &str); 9] = [
     ('a', "api-versions"),
@@ -88,12 +89,14 @@ const SHORT: [(char, &str); 9] = [
     ('s', "show-only"),
 ];
 /// What only helm-keyring understands, and its name in `render`.
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 7] = [
     (KEYRING_ENVIRONMENT, "environment"),
     (KEYRING_CONFIG, "config"),
     ("keyring-allow-empty", "allow-empty"),
     ("keyring-allow-no-target", "allow-no-target"),
     ("keyring-show-keys", "show-keys"),
+    ("keyring-stats", "stats"),
+    (KEYRING_TIMEOUT, "timeout"),
 ];
 /// Flags that say which cluster and namespace, which every command of Helm takes.
 const CLUSTER: [&str; 12] = [
@@ -114,6 +117,7 @@ const CLUSTER: [&str; 12] = [
 const OFF: [&str; 6] = ["0", "f", "F", "false", "FALSE", "False"];
 const KEYRING_ENVIRONMENT: &str = "keyring-environment";
 const KEYRING_CONFIG: &str = "keyring-config";
+const KEYRING_TIMEOUT: &str = "keyring-timeout";
 /// Flags of values, which `render` knows under the same names.
 const VALUES: [&str; 6] = ["values", "set", "set-string", "set-file", "set-json", "set-literal"];
 /// Flags that say where a chart comes from and what it renders with: those that a render beforehand needs too.

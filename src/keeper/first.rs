@@ -63,8 +63,8 @@ impl Keeper<'_> {
         }
         let additions: Vec<Addition<'_>> =
             keys.iter().map(|(spec, number, key)| Addition { spec, number: *number, key }).collect();
-        let files =
-            store.with(&additions).map_err(|error| source::failed(self.source, error, &self.owner.to_string()))?;
+        let failed = |error| source::failed(self.source, error, &self.owner.to_string());
+        let files = store.with(&additions).map_err(failed)?.files;
         let fields = keys.iter().map(|(spec, number, _)| field_name(spec, *number, true)).collect();
         Ok(FirstKeys { fields, files, findings })
     }

@@ -11,11 +11,13 @@
 //! | `rotate` | `rotate`: one more key |
 //! | `transfer` | `adopt` and `copy`: keys from somewhere else, exactly as they are |
 //! | `status` | `status`: one table a ring |
+//! | `probe` | `source test`: what a source gives |
 //! | `plan` | what is to be written, and writing it |
 
 mod first;
 mod lock;
 mod plan;
+mod probe;
 mod rotate;
 mod status;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod transfer;
 pub use first::FirstKeys;
 pub use lock::Locked;
 pub use plan::{Plan, Written};
+pub use probe::Probed;
 pub use rotate::{Rotation, Row};
 pub use status::{KeyStatus, Places, RingStatus, Status};
 pub use transfer::Transfer;

@@ -1,28 +1,28 @@
-//! What is to be written, and writing it: the source's files, a look whether they can be read, then the lock.
+//! What is to be written, and writing it: the source, a look whether it can be read, then the lock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::files::{self, Content, Disk, Exclusive};
 use crate::keyring::Numbered;
 use crate::lock::{self as locks, Held, Lock, Owner, Standing};
 use crate::profile::FieldSpec;
 use crate::report::{Exit, Finding, Refusal};
-use crate::source::{NewFiles, Store};
+use crate::source::{self, Change, Store};
 
-/// New files of a store and a new lock, not written yet.
+/// A change of a store and a new lock, not written yet.
 pub struct Plan<'p> {
     owner: Owner<'p>,
     specs: Vec<&'p FieldSpec>,
     store: &'p dyn Store,
-    /// The store's files, in their order.
-    pub files: NewFiles,
+    /// What the store is to take.
+    pub change: Change,
     /// The lock as it will be; `None` if it stays as it is.
     new_lock: Option<Lock>,
     lock: Lock,
 }
 
-/// The files that were written, in their order.
-pub type Written = Vec<PathBuf>;
+/// What was written, in its order: files by their paths, and places elsewhere.
+pub type Written = Vec<String>;
 
 /// What a plan is made of.
 pub struct Parts<'p> {
@@ -32,8 +32,8 @@ pub struct Parts<'p> {
     pub specs: Vec<&'p FieldSpec>,
     /// Where their keys go.
     pub store: &'p dyn Store,
-    /// The store's files, in their order.
-    pub files: NewFiles,
+    /// What the store is to take.
+    pub change: Change,
     /// What the store will hold of the rings.
     pub planned: Vec<Numbered>,
     /// The lock as it is.
@@ -48,10 +48,10 @@ impl<'p> Plan<'p> {
     /// # Errors
     /// What the lock says against it.
     pub fn new(parts: Parts<'p>) -> Result<Self, Refusal> {
-        let Parts { owner, specs, store, files, planned, before, after } = parts;
+        let Parts { owner, specs, store, change, planned, before, after } = parts;
         verified(&after, owner, &specs, &planned)?;
         let new_lock = (after != *before).then(|| after.clone());
-        Ok(Self { owner, specs, store, files, new_lock, lock: after })
+        Ok(Self { owner, specs, store, change, new_lock, lock: after })
     }
 
     /// The lock as it will be.
@@ -62,18 +62,39 @@ impl<'p> Plan<'p> {
     /// Writes all. `lock_path`: where the lock lies; it is written last, and only if it changes.
     ///
     /// # Errors
-    /// A disk that fails; what was written cannot be read back as it was meant. The lock is the old one then.
+    /// A disk or a store that fails; what was written cannot be read back as it was meant. The lock is the old one then.
     pub fn write(&self, alone: &Exclusive, disk: &dyn Disk, lock_path: &Path) -> Result<Written, Refusal> {
         let failed = |error: files::Error| Refusal::from(error.finding());
         let text = self.new_lock.as_ref().map(Lock::to_text);
         let mut contents: Vec<Content<'_>> =
-            self.files.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice())).collect();
+            self.change.files.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice())).collect();
         contents.extend(text.as_ref().map(|text| (lock_path, text.as_bytes())));
         let mut prepared = alone.prepare(disk, &contents).map_err(failed)?;
-        prepared.put(self.files.len()).map_err(failed)?;
+        for since in &self.change.since {
+            since.refuse_changed().map_err(|error| self.not_put(&since.file.display().to_string(), error))?;
+        }
+        prepared.put(self.change.files.len()).map_err(failed)?;
+        for remote in &self.change.remote {
+            remote.put().map_err(|error| self.not_put(&remote.describe(), error))?;
+        }
+        self.store.forget();
         self.read_back()?;
         prepared.put_all().map_err(failed)?;
-        Ok(contents.iter().map(|(path, _)| path.to_path_buf()).collect())
+        let file = |path: &Path| path.display().to_string();
+        let (files, lock) = contents.split_at(self.change.files.len());
+        let remote = self.change.remote.iter().map(|remote| remote.describe());
+        Ok(files
+            .iter()
+            .map(|(path, _)| file(path))
+            .chain(remote)
+            .chain(lock.iter().map(|(path, _)| file(path)))
+            .collect())
+    }
+
+    fn not_put(&self, place: &str, error: source::Error) -> Refusal {
+        let finding = Finding::error(Exit::Source, "not-written", format!("{place}: {}", error.message));
+        let finding = error.login.iter().fold(finding, |finding, login| finding.found(format!("login: {login}")));
+        finding.found(format!("for {}; the lock was not written", self.owner)).help(error.help).into()
     }
 
     /// Whether the store really holds, after the write, what the lock will vouch for.
@@ -90,7 +111,7 @@ impl<'p> Plan<'p> {
     fn unread(&self, Refusal(mut findings): Refusal) -> Refusal {
         let title = format!("the keys of {} cannot be read back as they were written", self.owner);
         let written =
-            if self.files.is_empty() { "nothing was written" } else { "the source was written, the lock was not" };
+            if self.change.is_empty() { "nothing was written" } else { "the source was written, the lock was not" };
         findings.insert(
             0,
             Finding::error(Exit::Source, "not-read-back", title)

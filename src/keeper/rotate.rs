@@ -8,7 +8,7 @@ use crate::key::{self, KeyText};
 use crate::lock::{self as locks, Line, Lock, Standing};
 use crate::profile::{FieldName, FieldSpec, Slot};
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::{self, Addition, NewFiles, Store};
+use crate::source::{self, Addition, Change, Store};
 
 /// A planned rotation.
 pub struct Rotation<'p> {
@@ -89,15 +89,15 @@ impl<'k> Keeper<'k> {
         let failed = |error| source::failed(self.source, error, &self.owner.to_string());
         let held = store.held(&[spec]).map_err(failed)?.pop().unwrap_or_default();
         let number = held.keys().next_back().map_or(0, |highest| highest + 1);
-        let files = match &new {
+        let change = match &new {
             Some(key) => store.with(&[Addition { spec, number, key }]).map_err(failed)?,
-            None => NewFiles::new(),
+            None => Change::default(),
         };
         let plan = Plan::new(Parts {
             owner: self.owner,
             specs: vec![spec],
             store,
-            files,
+            change,
             planned: vec![planned(store, spec, &held, &new.iter().collect::<Vec<_>>())],
             before,
             after,

@@ -238,7 +238,7 @@ fn what_cannot_be_read_back_is_not_locked() {
     let lock = lock_at(&world.lock_path()).unwrap();
     let refusal = world.with_keeper(|keeper| {
         let mut rotation = keeper.rotate(&lock, None, None).ok().unwrap();
-        rotation.plan.files[0].1 = zeroize::Zeroizing::new(KEYS[1].as_bytes().to_vec());
+        rotation.plan.change.files[0].1 = zeroize::Zeroizing::new(KEYS[1].as_bytes().to_vec());
         rotation.plan.write(&alone, &RealDisk, &world.lock_path()).unwrap_err()
     });
     assert!(matches!(refusal.exit(), crate::report::Exit::Source | crate::report::Exit::Lock), "{refusal}");

@@ -8,7 +8,7 @@ use crate::keyring::Numbered;
 use crate::lock::{self as locks, Checked, Held, Lock, Standing};
 use crate::profile::{FieldName, FieldSpec};
 use crate::report::{Exit, Finding, Refusal, list};
-use crate::source::{self, Addition, Source, Store};
+use crate::source::{self, Addition, Change, Source, Store};
 
 const BY_HAND: &str =
     "put the keys there yourself, exactly as they are, then run `helm-keyring lock`; never make new ones";
@@ -165,14 +165,14 @@ impl<'k> Keeper<'k> {
             let next = ring.held.keys().next_back().map_or(0, |highest| highest + 1);
             additions.extend((next..).zip(ring.added()).map(|(number, key)| Addition { spec: ring.spec, number, key }));
         }
-        let files = if additions.is_empty() { Vec::new() } else { store.with(&additions).map_err(failed)? };
+        let change = if additions.is_empty() { Change::default() } else { store.with(&additions).map_err(failed)? };
         let after_it =
             |ring: &Moving<'_>| planned(store, ring.spec, &ring.held, &ring.added().iter().collect::<Vec<_>>());
         let plan = Plan::new(Parts {
             owner: self.owner,
             specs,
             store,
-            files,
+            change,
             planned: moving.iter().map(after_it).collect(),
             before,
             after,

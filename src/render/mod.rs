@@ -27,7 +27,7 @@ pub use stream::{Rewritten, STDIN, is_blank, is_from_helm4};
 pub use survey::{Survey, markers, named_fields};
 pub use user::{UserKey, UserValues};
 
-use crate::config::{Emit, Instance, Mode, Selection};
+use crate::config::{Emit, Instance, Mode, Selection, Source as SourceConfig};
 use crate::keyring::Ring;
 use crate::lock::{self, Lock};
 use crate::manifest::{EditError, Patch};
@@ -85,27 +85,35 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
     let mut findings = stream.oddities();
     let mut parts = Parts::new();
     let mut claimed = request.claimed.clone();
-    let mut has_target = false;
     let mut read = Vec::new();
     for selection in request.selections {
-        let documents = survey::read(&stream, &selection.profile, &selection.instance)?;
-        let surveys = survey::survey(&stream, &documents, &selection.profile, &selection.instance)?;
-        if !surveys.is_empty() {
-            has_target = true;
-            if !request.allow_no_target {
-                whole::refuse_misnamed(&stream, selection, &documents, &surveys)?;
-            }
-            claimed.extend(surveys.iter().map(|survey| survey.name.clone()));
-            let run = Run { stream: &stream, selection, request };
-            let (edits, found) = run.render(&documents, &surveys)?;
-            whole::refuse_overlap(&parts, &edits)?;
-            parts.extend(edits);
-            findings.extend(found);
-        }
-        read.push((selection, documents));
+        read.push((selection, survey::read(&stream, &selection.profile, &selection.instance)?));
     }
-    if !has_target && !request.allow_no_target {
+    let mut targets = Vec::new();
+    for (selection, documents) in &read {
+        let surveys = survey::survey(&stream, documents, &selection.profile, &selection.instance)?;
+        if !surveys.is_empty() && !request.allow_no_target {
+            whole::refuse_misnamed(&stream, selection, documents, &surveys)?;
+        }
+        surveys.iter().try_for_each(|survey| refuse_itself(selection, survey))?;
+        // All sources that are needed are opened before the first is read, so that they are read side by side.
+        let surveys: Vec<_> =
+            surveys.into_iter().map(|survey| ((request.open)(selection, &survey.name), survey)).collect();
+        targets.push((*selection, documents, surveys));
+    }
+    if targets.iter().all(|(_, _, surveys)| surveys.is_empty()) && !request.allow_no_target {
         return Err(whole::no_target(request.selections).into());
+    }
+    for (selection, documents, surveys) in &targets {
+        if surveys.is_empty() {
+            continue;
+        }
+        claimed.extend(surveys.iter().map(|(_, survey)| survey.name.clone()));
+        let run = Run { stream: &stream, selection, request };
+        let (edits, found) = run.render(documents, surveys)?;
+        whole::refuse_overlap(&parts, &edits)?;
+        parts.extend(edits);
+        findings.extend(found);
     }
     for (selection, documents) in &read {
         whole::refuse_unclaimed(&stream, &selection.profile, documents, &claimed)?;
@@ -115,6 +123,23 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
         whole::refuse_unclaimed(&stream, profile, &documents, &claimed)?;
     }
     Ok(Outcome { stream: Rewritten::new(bytes, parts), findings })
+}
+
+/// A Secret is not delivered from itself: a key that gets lost there would be lost for good.
+fn refuse_itself(selection: &Selection, survey: &Survey<'_, '_, '_>) -> Result<(), Refusal> {
+    let secret = &survey.name;
+    let own = survey.secret.as_ref().and_then(|found| found.object.namespace);
+    let namespace = own.or(selection.namespace.as_deref());
+    let is_itself = |source: &SourceConfig| source.reads_secret(secret, namespace);
+    if !selection.source.as_ref().is_some_and(is_itself) {
+        return Ok(());
+    }
+    let title = format!("Secret {secret} is to be delivered from itself");
+    Err(Finding::usage("source-is-target", title)
+        .at(selection.place.clone())
+        .found("what runs would become its own source, and a key that gets lost there would be lost for good")
+        .help("keep the keys in a Secret of another name or cluster; `helm-keyring adopt` takes them over")
+        .into())
 }
 
 /// How one Secret's keys are delivered.
@@ -145,7 +170,7 @@ impl<'a> Run<'_, 'a> {
     fn render<'t>(
         &self,
         documents: &'t [Document<'a>],
-        surveys: &[Survey<'t, 'a, '_>],
+        surveys: &[(Option<Box<dyn Source>>, Survey<'t, 'a, '_>)],
     ) -> Result<(Parts, Vec<Finding>), Refusal> {
         let user = UserValues::new(self.request.values, &self.selection.profile, &self.selection.instance)?;
         self.refuse_strangers()?;
@@ -153,8 +178,7 @@ impl<'a> Run<'_, 'a> {
         let mut parts = Parts::new();
         let mut findings = Vec::new();
         let mut settled = Vec::new();
-        for survey in surveys {
-            let source = (self.request.open)(self.selection, &survey.name);
+        for (source, survey) in surveys {
             let delivery = self.delivery(survey, &user, source.is_some())?;
             let question = Question {
                 selection: self.selection,

@@ -183,13 +183,13 @@ fn an_environment_has_one_source() {
     refuses(
         "    environments:\n      production: {source: {dir: {path: keys}, env: {}}}\n      staging: {source: {}}\n",
         "
-error[wrong-value]: `source` must have only one of `dir`, `env`, `sealed` or `values`
+error[wrong-value]: `source` must have only one of `byField`, `dir`, `env`, `exec`, `kubernetes`, `sealed`, `sops`, `values` or `vault`
   --> keyring.yaml:6:20
-   = help: Where the keys come from: {sealed: {file: FILE}}, {env: {}}, {dir: {path: FOLDER}} or {values: {}}. Without it they stand in the chart's values.
+   = help: Where the keys come from, such as {sealed: {file: FILE}} or {vault: {path: PATH}}; docs/sources.md has them all. Without it they stand in the chart's values.
 
-error[wrong-value]: `source` must have one of `dir`, `env`, `sealed` or `values`
+error[wrong-value]: `source` must have one of `byField`, `dir`, `env`, `exec`, `kubernetes`, `sealed`, `sops`, `values` or `vault`
   --> keyring.yaml:7:17
-   = help: Where the keys come from: {sealed: {file: FILE}}, {env: {}}, {dir: {path: FOLDER}} or {values: {}}. Without it they stand in the chart's values.
+   = help: Where the keys come from, such as {sealed: {file: FILE}} or {vault: {path: PATH}}; docs/sources.md has them all. Without it they stand in the chart's values.
 ",
     );
 }

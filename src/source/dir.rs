@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Addition, Error, NewFiles, Numbered, Source, Store, refuse_almost_a_field};
+use super::{Addition, Change, Error, NewFiles, Numbered, Source, Store, by_ring, refuse_almost_a_field, slots};
 use crate::key::KeyText;
-use crate::keyring::Ring;
 use crate::lock;
 use crate::profile::{FieldName, FieldSpec, Slot};
 
@@ -51,8 +50,8 @@ impl Store for Dir {
         rings.iter().map(|ring| one_generation.fetch_one(ring, &names)).collect()
     }
 
-    fn folder(&self) -> PathBuf {
-        self.path.clone()
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.path.clone())
     }
 
     fn places(&self, spec: &FieldSpec) -> Option<usize> {
@@ -60,57 +59,30 @@ impl Store for Dir {
     }
 
     /// Every key is a file. A fixed ring's old key goes into its `previous` file first, so that it is never lost.
-    fn with(&self, additions: &[Addition<'_>]) -> Result<NewFiles, Error> {
+    fn with(&self, additions: &[Addition<'_>]) -> Result<Change, Error> {
         if self.generation() != self.path {
             return Err(Error::new(
                 "is a volume that Kubernetes writes",
                 "add the key where the volume comes from, then run `helm-keyring lock`",
             ));
         }
-        let mut files = Vec::new();
+        let mut files = NewFiles::new();
         for (spec, added) in by_ring(additions) {
             let mut keys = self.held(&[spec])?.pop().unwrap_or_default();
-            let old = slots(spec, &keys);
-            for addition in &added {
-                let next = keys.keys().next_back().map_or(0, |highest| highest + 1);
-                if addition.number != next {
-                    let message =
-                        format!("key {} of `{}` cannot be added: the next is {next}", addition.number, spec.name);
-                    return Err(Error::new(message, "a keyring only grows at its end"));
-                }
-                keys.insert(next, addition.key.duplicate());
+            let old = slots(spec, &keys)?;
+            for addition in added {
+                addition.append_to(&mut keys)?;
             }
             let is_new = |field: &str, key: &KeyText| !old.iter().any(|(name, old)| name == field && old.same_as(key));
-            let mut new = slots(spec, &keys);
+            let mut new = slots(spec, &keys)?;
             if let FieldName::Fixed(_) = spec.name {
                 new.reverse();
             }
-            files.extend(new.into_iter().filter(|(field, key)| is_new(field, key)));
+            let new = new.into_iter().filter(|(field, key)| is_new(field, key));
+            files.extend(new.map(|(field, key)| (self.path.join(field), Zeroizing::new(key.expose().to_vec()))));
         }
-        Ok(files
-            .into_iter()
-            .map(|(field, key)| (self.path.join(field), Zeroizing::new(key.expose().to_vec())))
-            .collect())
+        Ok(Change::of_files(files))
     }
-}
-
-/// Additions to one ring each, in their order.
-fn by_ring<'a>(additions: &'a [Addition<'a>]) -> Vec<(&'a FieldSpec, Vec<&'a Addition<'a>>)> {
-    let mut rings: Vec<(&FieldSpec, Vec<&Addition<'_>>)> = Vec::new();
-    for addition in additions {
-        match rings.iter_mut().find(|(spec, _)| spec.name == addition.spec.name) {
-            Some((_, added)) => added.push(addition),
-            None => rings.push((addition.spec, vec![addition])),
-        }
-    }
-    rings
-}
-
-/// The fields of a ring and what is in them, as they are delivered.
-fn slots(spec: &FieldSpec, keys: &Numbered) -> Vec<(String, KeyText)> {
-    let keys = keys.iter().map(|(number, key)| (*number, key.duplicate())).collect();
-    let ring = Ring::new(spec, keys);
-    ring.iter().flat_map(Ring::delivered).map(|(field, key)| (field, key.duplicate())).collect()
 }
 
 fn without_keys(ring: &FieldSpec) -> Error {

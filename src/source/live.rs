@@ -2,10 +2,11 @@
 //! for the night when the store is down.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Kubectl, Numbered, Source, refuse_almost_a_field};
+use super::{Error, Kubectl, Numbered, Run, Source, refuse_almost_a_field};
 use crate::held;
 use crate::manifest::{Cursor, Object, split};
 use crate::profile::FieldSpec;
@@ -20,6 +21,8 @@ pub enum Live {
         kubectl: Kubectl,
         /// The Secrets' names.
         secrets: Vec<String>,
+        /// The run that it is part of.
+        run: Arc<Run>,
     },
     /// From a file or stdin, read already.
     Printed {
@@ -33,14 +36,14 @@ pub enum Live {
 impl Source for Live {
     fn describe(&self) -> String {
         match self {
-            Self::Cluster { kubectl, secrets } => format!("Secret {}{kubectl}", list(secrets)),
+            Self::Cluster { kubectl, secrets, .. } => format!("Secret {}{kubectl}", list(secrets)),
             Self::Printed { name, .. } => format!("the Secret in {name}"),
         }
     }
 
     fn fetch(&self, rings: &[&FieldSpec]) -> Result<Vec<Numbered>, Error> {
         match self {
-            Self::Cluster { kubectl, secrets } => rings_of(&kubectl.secrets(secrets)?, rings),
+            Self::Cluster { kubectl, secrets, run } => rings_of(&kubectl.secrets(run, secrets)?, rings),
             Self::Printed { text, .. } => rings_of(text, rings),
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Addition, Error, NewFiles, Numbered, Source, Store};
+use super::{Addition, Change, Error, Numbered, Source, Store};
 use crate::key::KeyText;
 use crate::profile::FieldSpec;
 use crate::report::Finding;
@@ -46,20 +46,20 @@ impl Store for Sealed {
         self.fetch(rings)
     }
 
-    fn folder(&self) -> PathBuf {
-        self.file.parent().unwrap_or(Path::new("")).to_owned()
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.file.parent().unwrap_or(Path::new("")).to_owned())
     }
 
     fn places(&self, _: &FieldSpec) -> Option<usize> {
         None
     }
 
-    fn with(&self, additions: &[Addition<'_>]) -> Result<NewFiles, Error> {
+    fn with(&self, additions: &[Addition<'_>]) -> Result<Change, Error> {
         let mut opened = self.open()?;
         for Addition { spec, number, key } in additions {
             opened.add(&spec.name.to_string(), *number, key)?;
         }
-        Ok(vec![(self.file.clone(), Zeroizing::new(opened.file().to_text().into_bytes()))])
+        Ok(Change::of_files(vec![(self.file.clone(), Zeroizing::new(opened.file().to_text().into_bytes()))]))
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
         let (spec, key) = (ring("key-{n}"), text("third"));
         let before = std::fs::read(&source.file).unwrap();
         let add = |number| source.with(&[Addition { spec: &spec, number, key: &key }]);
-        let files = add(2).ok().unwrap();
+        let files = add(2).ok().unwrap().files;
         assert_eq!((files.len(), &files[0].0), (1, &source.file));
         assert_eq!(std::fs::read(&source.file).unwrap(), before);
         std::fs::write(&source.file, &files[0].1).unwrap();

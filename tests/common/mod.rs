@@ -133,6 +133,16 @@ pub fn kubectl_binary() -> PathBuf {
     binary("kubectl-1.37.1", "kubectl")
 }
 
+/// The real OpenBao that `make test` has fetched.
+pub fn openbao_binary() -> PathBuf {
+    binary("openbao-2.7.2", "bao")
+}
+
+/// The real sops that `make test` has fetched.
+pub fn sops_binary() -> PathBuf {
+    binary("sops-3.11.0", "sops")
+}
+
 fn binary(part: &str, name: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
