@@ -27,7 +27,7 @@ pub struct Args {
     /// Where the keys are, as for --source [default: as keyring.yaml says]
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     from: Option<SourceConfig>,
-    /// Where they are to go: dir=PATH, sealed=FILE, sops=FILE or vault=PATH
+    /// Where they are to go: dir=PATH, sealed=FILE, sops=FILE, vault=PATH or aws-secrets-manager=NAME
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     to: SourceConfig,
     /// Show what would be done, and do nothing

@@ -57,7 +57,7 @@ fn profile_help() -> String {
 /// Where the keys come from.
 #[derive(clap::Args)]
 pub struct SourceArgs {
-    /// Where the keys come from: values, env, dir=PATH, sealed=FILE, sops=FILE, vault=PATH,
+    /// Where the keys come from: values, env, dir=PATH, sealed=FILE, sops=FILE, vault=PATH, aws-secrets-manager=NAME or
     /// kubernetes=NAME [default: as keyring.yaml says]
     #[arg(long, env = "HELM_KEYRING_SOURCE", hide_env_values = true, value_name = "SOURCE", value_parser = parse_source)]
     pub source: Option<SourceConfig>,
@@ -190,7 +190,7 @@ impl ClusterArgs {
     }
 }
 
-const SOURCES: &str = "values, env, dir=PATH, sealed=FILE, sops=FILE, vault=PATH, \
+const SOURCES: &str = "values, env, dir=PATH, sealed=FILE, sops=FILE, vault=PATH, aws-secrets-manager=NAME or \
                        kubernetes=NAME; others are written into keyring.yaml";
 
 /// What `--source` takes: a kind, and its one place.
@@ -204,7 +204,7 @@ pub fn parse_source(text: &str) -> Result<SourceConfig, String> {
         let member = match kind {
             "sops" => "file",
             "vault" => "path",
-            "kubernetes" => "secret",
+            "aws-secrets-manager" | "kubernetes" => "secret",
             _ => return None,
         };
         serde_json::from_value(serde_json::json!({kind: {member: place}})).ok()

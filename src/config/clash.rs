@@ -45,6 +45,11 @@ fn of_ring<'s>(source: &'s Source, ring: &FieldSpec) -> Option<(&'s Source, Vec<
         source => source,
     };
     let stored = match part {
+        // Here the secrets have the names.
+        Source::Aws(aws) if !aws.place.secrets.is_empty() => {
+            let named = |name: String| aws.place.secrets.get(&name).cloned().unwrap_or(name);
+            renamed(ring, &named)
+        }
         Source::Env(variables) => {
             let named = |name: String| variables.get(&name).cloned().unwrap_or(name);
             renamed(ring, &named)

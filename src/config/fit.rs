@@ -34,6 +34,16 @@ fn of_source(profile: &Profile, source: &Source, path: &str, place: &dyn Fn(&str
     match source {
         Source::Env(variables) => fields(profile, variables, "a variable", &format!("{path}/{kind}"), place),
         Source::ByField(parts) => by_field(profile, parts, &format!("{path}/{kind}"), place),
+        Source::Aws(stored) if !stored.place.secrets.is_empty() && !stored.names.fields.is_empty() => {
+            vec![
+                Finding::usage("field-contradiction", "`secrets` and `fields` both name the keys of a field")
+                    .at(place(&format!("{path}/{kind}/fields")))
+                    .help("with one secret a key there are no other names: take `fields` out"),
+            ]
+        }
+        Source::Aws(stored) if !stored.place.secrets.is_empty() => {
+            fields(profile, &stored.place.secrets, "a secret", &format!("{path}/{kind}/secrets"), place)
+        }
         source => source.names().map_or_else(Vec::new, |names| {
             fields(profile, &names.fields, "a name in the store", &format!("{path}/{kind}/fields"), place)
         }),

@@ -35,7 +35,7 @@ use crate::report::{Place, Refusal};
 use crate::schema::Document;
 
 pub use check::{Check, RuleSetting, Weight};
-pub use source::{Encoding, Exec, Kubernetes, Names, Sops, Source, Stored, Vault, VaultAuth};
+pub use source::{Aws, Encoding, Exec, Kubernetes, Names, Sops, Source, Stored, Vault, VaultAuth};
 
 /// The JSON Schema of `keyring.yaml`.
 pub const SCHEMA: &str = include_str!("../../schema/keyring.schema.json");

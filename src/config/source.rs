@@ -35,6 +35,9 @@ pub enum Source {
     },
     /// A path of HashiCorp Vault or OpenBao.
     Vault(Stored<Vault>),
+    /// AWS Secrets Manager.
+    #[serde(rename = "aws-secrets-manager")]
+    Aws(Stored<Aws>),
     /// A file that the user's `sops` opens.
     Sops(Stored<Sops>),
     /// What a command prints.
@@ -165,6 +168,27 @@ impl Default for VaultAuth {
     }
 }
 
+/// A secret of AWS Secrets Manager, or one a key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Aws {
+    /// Name or ARN of a secret that is a JSON object.
+    pub secret: Option<String>,
+    /// Field of the profile to name or ARN of a secret that is just its key, with `{n}` for numbers.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// Else that of the ARN, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile.
+    pub region: Option<String>,
+    /// Else `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL`, the region's.
+    pub endpoint: Option<String>,
+    /// A profile of `~/.aws/config`; else `AWS_PROFILE`, where no other credentials are set.
+    pub profile: Option<String>,
+    /// A version's id; else the one with the stage.
+    pub version: Option<String>,
+    /// Default: `AWSCURRENT`.
+    pub stage: Option<String>,
+}
+
 /// A file that the user's `sops` opens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -233,7 +257,7 @@ impl Source {
             Self::Exec(Stored { place, .. }) => place.folder = folder.to_owned(),
             Self::Kubernetes(Stored { place, .. }) => join_all(&mut [&mut place.service_account]),
             Self::ByField(parts) => parts.values_mut().for_each(|part| *part = part.relative_to(folder)),
-            Self::Values { .. } | Self::Env(_) | Self::Live => {}
+            Self::Values { .. } | Self::Env(_) | Self::Aws(_) | Self::Live => {}
         }
         own
     }
@@ -248,6 +272,7 @@ impl Source {
                 true
             }
             (Self::Vault(own), Self::Vault(others)) => own.join(others),
+            (Self::Aws(own), Self::Aws(others)) => own.join(others),
             (Self::Sops(own), Self::Sops(others)) => own.join(others),
             (Self::Exec(own), Self::Exec(others)) => own.join(others),
             (Self::Kubernetes(own), Self::Kubernetes(others)) => own.join(others),
@@ -261,6 +286,7 @@ impl Source {
     pub fn names(&self) -> Option<&Names> {
         match self {
             Self::Vault(stored) => Some(&stored.names),
+            Self::Aws(stored) => Some(&stored.names),
             Self::Sops(stored) => Some(&stored.names),
             Self::Exec(stored) => Some(&stored.names),
             Self::Kubernetes(stored) => Some(&stored.names),
@@ -296,6 +322,7 @@ impl Source {
             Self::Dir { .. } => "dir",
             Self::Sealed { .. } => "sealed",
             Self::Vault(_) => "vault",
+            Self::Aws(_) => "aws-secrets-manager",
             Self::Sops(_) => "sops",
             Self::Exec(_) => "exec",
             Self::Kubernetes(_) => "kubernetes",

@@ -183,11 +183,11 @@ fn an_environment_has_one_source() {
     refuses(
         "    environments:\n      production: {source: {dir: {path: keys}, env: {}}}\n      staging: {source: {}}\n",
         "
-error[wrong-value]: `source` must have only one of `byField`, `dir`, `env`, `exec`, `kubernetes`, `sealed`, `sops`, `values` or `vault`
+error[wrong-value]: `source` must have only one of `aws-secrets-manager`, `byField`, `dir`, `env`, `exec`, `kubernetes`, `sealed`, `sops`, `values` or `vault`
   --> keyring.yaml:6:20
    = help: Where the keys come from, such as {sealed: {file: FILE}} or {vault: {path: PATH}}; docs/sources.md has them all. Without it they stand in the chart's values.
 
-error[wrong-value]: `source` must have one of `byField`, `dir`, `env`, `exec`, `kubernetes`, `sealed`, `sops`, `values` or `vault`
+error[wrong-value]: `source` must have one of `aws-secrets-manager`, `byField`, `dir`, `env`, `exec`, `kubernetes`, `sealed`, `sops`, `values` or `vault`
   --> keyring.yaml:7:17
    = help: Where the keys come from, such as {sealed: {file: FILE}} or {vault: {path: PATH}}; docs/sources.md has them all. Without it they stand in the chart's values.
 ",

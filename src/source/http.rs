@@ -59,6 +59,8 @@ pub struct Request<'r> {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// The server's time, as it writes it.
+    pub date: Option<String>,
     /// All of the body.
     pub body: Zeroizing<Vec<u8>>,
     /// What there is to say of other tries, behind what was answered: `, tried 4 times`.
@@ -104,19 +106,38 @@ impl Client {
         Ok(Self { agent: config.build().new_agent(), base: origin.text })
     }
 
+    /// `scheme://host[:port]`
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Sends a request and gives the answer, whatever its status, after tries that could help. `kind` is what it is
     /// counted as.
     ///
     /// # Errors
     /// No answer, none in time, none that may be read.
     pub fn send(&self, run: &Run, kind: &str, request: &Request<'_>) -> Result<Answer, Error> {
+        self.send_while(run, kind, request, &|_| false)
+    }
+
+    /// As [`Client::send`]; `passes` knows more answers that were refused unread and after which another try can help.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn send_while(
+        &self,
+        run: &Run,
+        kind: &str,
+        request: &Request<'_>,
+        passes: &dyn Fn(&Answer) -> bool,
+    ) -> Result<Answer, Error> {
         let mut tries = 0;
         loop {
             tries += 1;
             run.count(kind);
             let left = run.deadline().left().ok_or_else(|| self.too_late(run, kind))?;
             let (wait, done) = match self.once(request, left) {
-                Ok((answer, wait)) if may_pass(request, answer.status) => (wait, Ok(answer)),
+                Ok((answer, wait)) if may_pass(request, answer.status) || passes(&answer) => (wait, Ok(answer)),
                 Ok((answer, _)) => return Ok(answer),
                 Err(failure) if failure.passing && (request.repeatable || failure.not_sent) => (None, Err(failure)),
                 Err(failure) if failure.late => return Err(self.too_late(run, kind)),
@@ -160,7 +181,7 @@ impl Client {
         let mut response = sent.map_err(|error| Failure::of(&error, left))?;
         let status = response.status().as_u16();
         let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
-        let (location, wait) = (header("location"), header("retry-after"));
+        let (date, location, wait) = (header("date"), header("location"), header("retry-after"));
         if (300..400).contains(&status) {
             return Err(redirected(status, location.as_deref()));
         }
@@ -182,7 +203,7 @@ impl Client {
             ));
         }
         let wait = wait.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-        Ok((Answer { status, body, tried: String::new() }, wait))
+        Ok((Answer { status, date, body, tried: String::new() }, wait))
     }
 
     fn too_late(&self, run: &Run, kind: &str) -> Error {
@@ -299,7 +320,7 @@ fn certificate(told: &str) -> String {
 
 fn certificate_help(told: &str) -> &'static str {
     if told.contains("UnknownIssuer") {
-        "name the file of your CA (`caCert`, VAULT_CACERT; a pod's is ca.crt), or add it to the system's; verification cannot be turned off"
+        "name the file of your CA (`caCert`, VAULT_CACERT, AWS_CA_BUNDLE; a pod's is ca.crt), or add it to the system's; verification cannot be turned off"
     } else if told.contains("alid for name") || told.contains("ValidForName") {
         "use the name that stands in the certificate"
     } else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::by_field::Part;
 use super::{ByField, Dir, Env, Run, Sealed, Source, Stats, Stored};
-use super::{exec, kubernetes, sops, vault};
+use super::{aws, exec, kubernetes, sops, vault};
 use crate::config::{self, Selection, Source as SourceConfig};
 use crate::sealed::GivenMasterKey;
 
@@ -16,6 +16,7 @@ use crate::sealed::GivenMasterKey;
 pub struct Sources {
     run: Arc<Run>,
     vaults: RefCell<Vec<Arc<vault::Server>>>,
+    accounts: RefCell<Vec<Arc<aws::Account>>>,
     alone: bool,
 }
 
@@ -23,7 +24,12 @@ impl Sources {
     /// Sources that must answer within this time, all together.
     #[must_use]
     pub fn within(allowed: Duration) -> Self {
-        Self { run: Arc::new(Run::within(allowed)), vaults: RefCell::default(), alone: false }
+        Self {
+            run: Arc::new(Run::within(allowed)),
+            vaults: RefCell::default(),
+            accounts: RefCell::default(),
+            alone: false,
+        }
     }
 
     /// Somebody vouches that nobody else writes to a store which could not tell.
@@ -66,6 +72,10 @@ impl Sources {
                 let place = vault::Path::new(self.vault(place), place, self.alone);
                 Box::new(Stored::new(Arc::new(place), names.clone(), run()))
             }
+            SourceConfig::Aws(config::Stored { place, names }) => {
+                let place = aws::Secret::new(self.account(place), place);
+                Box::new(Stored::new(Arc::new(place), names.clone(), run()))
+            }
             SourceConfig::Sops(config::Stored { place, names }) => {
                 Box::new(Stored::new(Arc::new(sops::File::new(place)), names.clone(), run()))
             }
@@ -93,6 +103,10 @@ impl Sources {
     fn vault(&self, place: &config::Vault) -> Arc<vault::Server> {
         let server = vault::Server::new(place, Arc::clone(&self.run));
         shared(&mut self.vaults.borrow_mut(), server, vault::Server::is_same)
+    }
+
+    fn account(&self, place: &config::Aws) -> Arc<aws::Account> {
+        shared(&mut self.accounts.borrow_mut(), aws::Account::new(place), aws::Account::is_same)
     }
 }
 

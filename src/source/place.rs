@@ -1,4 +1,4 @@
-//! A place of a store: a path of Vault, a file, a Secret, what a command prints. It is read as a whole,
+//! A place of a store: a path of Vault, a secret of AWS, a file, a Secret, what a command prints. It is read as a whole,
 //! once a run; what its members are called in the Secret is somebody else's matter ([`super::Stored`]).
 
 use std::collections::BTreeMap;
