@@ -8,7 +8,7 @@ mod dir;
 mod env;
 mod exec;
 mod http;
-mod json;
+pub mod json;
 mod kubectl;
 mod kubernetes;
 mod live;
