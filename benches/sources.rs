@@ -44,7 +44,6 @@ fn main() {
 }
 
 fn hundred_keys(near: &str, far: &str, folder: &Path) {
-    let key = |number: usize| format!("a key of thirty-two bytes: {number:05}");
     let data: Vec<String> = (0..100).map(|n| format!("\"encryption-key-{n}\": \"{}\"", key(n))).collect();
     ask(near, "secret/data/hundred", &format!("{{\"data\": {{{}}}}}", data.join(","))).expect("written");
     for number in 0..100 {
@@ -70,8 +69,8 @@ fn twenty_paths(near: &str, far: &str, folder: &Path) {
         .iter()
         .map(|name| format!("            {name}: {{vault: {{path: secret/many/{name}, address: \"{far}\"}}}}\n"))
         .collect();
-    for name in &names {
-        let data = format!("{{\"data\": {{\"{name}\": \"{name} is a key of thirty-two bytes\"}}}}");
+    for (number, name) in names.iter().enumerate() {
+        let data = format!("{{\"data\": {{\"{name}\": \"{}\"}}}}", key(1000 + number));
         ask(near, &format!("secret/data/many/{name}"), &data).expect("written");
     }
     let profile = format!(
@@ -169,6 +168,18 @@ fn hand_on(mut from: TcpStream, mut to: TcpStream, later: Duration) {
         }
     }
     let _ = to.shutdown(std::net::Shutdown::Write);
+}
+
+/// A key of 32 bytes, another one for each number. A passphrase would be measured as one: slowly.
+fn key(number: usize) -> String {
+    use base64::Engine as _;
+    let mut state = number as u64 + 1;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[1]
+    };
+    let bytes: Vec<u8> = (0..40).map(|_| byte()).skip(8).collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 fn free_port() -> u16 {

@@ -82,6 +82,7 @@ impl SourceArgs {
 /// How long stores may take, and whether it is told what they cost.
 #[derive(clap::Args)]
 pub struct PatienceArgs {
+    // The default is well below the 60 seconds after which Argo CD gives up.
     /// How long all stores together may take, in seconds
     #[arg(long, env = "HELM_KEYRING_TIMEOUT", hide_env_values = true, value_name = "SECONDS",
           default_value = "20", value_parser = parse_timeout)]

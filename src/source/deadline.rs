@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// Below the 60 seconds after which Argo CD gives up.
-pub const DEFAULT: Duration = Duration::from_secs(20);
-
 /// When a run must have its keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {

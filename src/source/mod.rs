@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 pub use by_field::ByField;
-pub use deadline::{DEFAULT as DEFAULT_TIMEOUT, Deadline};
+pub use deadline::Deadline;
 pub use dir::Dir;
 pub use env::Env;
 pub use kubectl::Kubectl;
