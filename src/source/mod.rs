@@ -1,5 +1,6 @@
 //! Sources: where key texts come from. One trait, one file a source.
 
+mod address;
 mod aws;
 mod by_field;
 mod child;

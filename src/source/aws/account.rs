@@ -7,7 +7,7 @@ use super::imds;
 use super::service::{Reply, Service};
 use super::settings::{Api, Settings};
 use crate::config;
-use crate::source::http::{is_plain, shown};
+use crate::source::address::{is_plain, shown};
 use crate::source::json::Object;
 use crate::source::{Error, Run};
 

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 use super::login::{Login, Token};
 use super::mount::Mount;
 use crate::config::{self, VaultAuth};
-use crate::source::http::{Answer, Client, Request, Tls, certificates, is_plain, shown};
+use crate::source::address::{is_plain, shown};
+use crate::source::http::{Answer, Client, Request, Tls, certificates};
 use crate::source::json::Object;
 use crate::source::{Error, Run};
 
