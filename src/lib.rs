@@ -25,6 +25,7 @@
 //! | [`verify`] | which key opens a ciphertext |
 //! | [`keeper`] | the key-holder's tool: lock, rotate, adopt, copy, status |
 //! | [`helm`] | Helm's command line, its plugins, and what it shows of a post-renderer |
+//! | [`child`] | programs of others: few variables, bounded output, an end
 //! | [`git`] | the user's own git |
 //! | [`files`] | replacing files so that a crash leaves each one old or new |
 //! | [`manifest`] | split a stream, find pods and Secrets, edit byte ranges |
@@ -40,6 +41,7 @@
 //! merged → [`rules`] → [`report`].
 
 pub mod check;
+pub mod child;
 pub mod cli;
 pub mod config;
 pub mod files;

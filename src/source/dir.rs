@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Addition, Change, Error, NewFiles, Numbered, Source, Store, by_ring, refuse_almost_a_field, slots};
+use super::{Addition, Change, Error, NewFiles, Numbered, Source, Store, Why, by_ring, refuse_almost_a_field, slots};
 use crate::key::KeyText;
 use crate::lock;
 use crate::profile::{FieldName, FieldSpec, Slot};
@@ -91,6 +91,7 @@ fn without_keys(ring: &FieldSpec) -> Error {
         format!("holds no file {first}"),
         "check the path, and that the store's keys are mounted under the fields' names",
     )
+    .because(Why::Missing)
 }
 
 impl Dir {

@@ -4,9 +4,9 @@
 
 use std::ffi::OsString;
 
-use super::child::Program;
 use super::json::Object;
 use super::place::{Content, Place};
+use super::program::Program;
 use super::{Error, Run};
 use crate::config::{self, Selection};
 use crate::report::list;

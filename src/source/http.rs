@@ -15,7 +15,7 @@ use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, parse_pe
 use zeroize::Zeroizing;
 
 use super::address::Origin;
-use super::{Error, Run, proxy};
+use super::{Error, Run, Why, proxy};
 
 /// More is no key store's answer: Vault's own limit is 1 MiB, that of AWS 64 KiB.
 const BODY_MAX_BYTES: u64 = 4 << 20;
@@ -212,6 +212,7 @@ impl Client {
             format!("{} did not answer within {} (asked for: {kind})", self.base, run.deadline().in_words()),
             "can it be reached from here? a firewall, a proxy or a network policy may swallow what is sent; --timeout gives it longer",
         )
+        .because(Why::TooLate)
     }
 }
 
@@ -222,7 +223,12 @@ fn may_pass(request: &Request<'_>, status: u16) -> bool {
 }
 
 fn failed(run: &Run, failure: Failure, tries: u32) -> Error {
-    Error::new(run.scrubbed(&failure.message) + &tried(tries), failure.help)
+    let why = match &failure {
+        Failure { late: true, .. } => Why::TooLate,
+        Failure { not_sent: true, .. } => Why::Unreachable,
+        _ => Why::Other,
+    };
+    Error::new(run.scrubbed(&failure.message) + &tried(tries), failure.help).because(why)
 }
 
 fn tried(tries: u32) -> String {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::child::Program;
+use super::program::Program;
 use super::{Error, Run};
 
 /// What kubectl and the plugins behind its contexts log in with.

@@ -3,7 +3,6 @@
 mod address;
 mod aws;
 mod by_field;
-mod child;
 mod deadline;
 mod dir;
 mod env;
@@ -15,6 +14,7 @@ mod kubernetes;
 mod live;
 mod open;
 mod place;
+mod program;
 mod proxy;
 mod run;
 mod scrub;
@@ -37,6 +37,7 @@ pub use kubectl::Kubectl;
 pub use live::Live;
 pub use open::Sources;
 pub use run::{Cost, Run, Stats};
+pub use scrub::Scrubber;
 pub use sealed::Sealed;
 pub use stored::Stored;
 
@@ -251,11 +252,33 @@ pub struct Error {
     pub help: String,
     /// As whom the store was asked, where that matters.
     pub login: Option<String>,
+    /// What kind of failure it is.
+    pub why: Why,
+}
+
+/// What kind of failure: all that may be told to those who must not know the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Why {
+    /// Nothing answers.
+    Unreachable,
+    /// It took too long.
+    TooLate,
+    /// The login, or what it may do, is not enough.
+    Refused,
+    /// It is there, and has no such keys.
+    Missing,
+    /// Anything else.
+    #[default]
+    Other,
 }
 
 impl Error {
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into(), login: None }
+        Self { message: message.into(), help: help.into(), login: None, why: Why::Other }
+    }
+
+    fn because(self, why: Why) -> Self {
+        Self { why, ..self }
     }
 
     fn with_login(self, login: Option<String>) -> Self {

@@ -24,12 +24,13 @@ impl Sources {
     /// Sources that must answer within this time, all together.
     #[must_use]
     pub fn within(allowed: Duration) -> Self {
-        Self {
-            run: Arc::new(Run::within(allowed)),
-            vaults: RefCell::default(),
-            accounts: RefCell::default(),
-            alone: false,
-        }
+        Self::of(Run::within(allowed))
+    }
+
+    /// Sources of a run.
+    #[must_use]
+    pub fn of(run: Run) -> Self {
+        Self { run: Arc::new(run), vaults: RefCell::default(), accounts: RefCell::default(), alone: false }
     }
 
     /// Somebody vouches that nobody else writes to a store which could not tell.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::place::{Content, Place};
 use super::scrub::Scrubber;
 use super::{Deadline, Error};
+use crate::child::Group;
 
 /// So many places are read side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -16,6 +17,7 @@ const SIDE_BY_SIDE: usize = 8;
 /// A run. Places that wait are read together as soon as the first of them is needed, each once.
 pub struct Run {
     allowed: Duration,
+    group: Group,
     deadline: OnceLock<Deadline>,
     places: Mutex<Places>,
     scrubber: Mutex<Scrubber>,
@@ -59,11 +61,23 @@ impl Run {
     pub fn within(allowed: Duration) -> Self {
         Self {
             allowed,
+            group: Group::Own,
             deadline: OnceLock::new(),
             places: Mutex::default(),
             scrubber: Mutex::default(),
             requests: Mutex::default(),
         }
+    }
+
+    /// The same run, whose programs belong to this group.
+    #[must_use]
+    pub fn in_group(self, group: Group) -> Self {
+        Self { group, ..self }
+    }
+
+    /// Which group programs belong to.
+    pub(super) fn group(&self) -> Group {
+        self.group
     }
 
     /// When everything must be there. The time begins when the first store is asked: what is typed or piped before

@@ -8,9 +8,9 @@ use rand::rngs::SysRng;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::child::Program;
 use super::json::{Object, quoted};
 use super::place::{Content, Members, Place, Writable};
+use super::program::Program;
 use super::{Error, Files, Run, Since, changed};
 use crate::config;
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::place::{Content, Members, Place, Value, Writable};
 use super::{
-    Addition, Change, Error, Files, Numbered, Remote, Run, Source, Store, by_ring, refuse_almost_a_field, slots,
+    Addition, Change, Error, Files, Numbered, Remote, Run, Source, Store, Why, by_ring, refuse_almost_a_field, slots,
 };
 use crate::config::{Encoding, Names};
 use crate::key::KeyText;
@@ -160,6 +160,7 @@ impl Stored {
             format!("has no `{first}`: {count}"),
             format!("check the path; where the store has other names, say so: `fields: {{\"{}\": NAME}}`", ring.name),
         )
+        .because(Why::Missing)
     }
 }
 

@@ -9,8 +9,8 @@ use super::files::Section;
 use super::settings::Settings;
 use super::sts::{self, Role};
 use super::{container, imds};
-use crate::source::child::Program;
 use crate::source::json::Object;
+use crate::source::program::Program;
 use crate::source::{Error, Run};
 
 /// Longer chains of roles are a circle.

@@ -13,7 +13,7 @@ use crate::key::KeyText;
 use crate::report::Finding;
 use crate::source::json::Object;
 use crate::source::place::{Content, Place, Writable};
-use crate::source::{Error, Run, plain_http};
+use crate::source::{Error, Run, Why, plain_http};
 
 /// The stage of the version that counts, unless keyring.yaml says otherwise.
 pub const CURRENT: &str = "AWSCURRENT";
@@ -198,5 +198,8 @@ fn nothing(run: &Run, session: &Session, reply: &Reply, id: &str) -> Found {
             format!("check name, region and account: `aws secretsmanager list-secrets --region {}`", session.region())
         }
     };
-    Found::Nothing { is_without_value, error: Error::new(format!("answered {}", reply.told(run)), help) }
+    Found::Nothing {
+        is_without_value,
+        error: Error::new(format!("answered {}", reply.told(run)), help).because(Why::Missing),
+    }
 }

@@ -9,7 +9,7 @@ use super::sigv4::{Scope, Unsigned, authorization};
 use super::time;
 use crate::source::http::{Answer, Client, Request};
 use crate::source::json::Object;
-use crate::source::{Error, Run};
+use crate::source::{Error, Run, Why};
 
 /// Requests are refused from five minutes on.
 const SKEW_SECONDS: u64 = 4 * 60;
@@ -190,7 +190,10 @@ impl Reply {
                 "set the clock of this machine (NTP): a signature counts for five minutes",
             );
         }
-        Error::new(message, self.help(asked))
+        let is_refused =
+            |code: &str| code.starts_with("AccessDenied") || code.contains("Token") || code.contains("Signature");
+        let why = if is_refused(&self.code()) { Why::Refused } else { Why::Other };
+        Error::new(message, self.help(asked)).because(why)
     }
 
     fn help(&self, asked: &Asked<'_>) -> String {

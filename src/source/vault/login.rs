@@ -9,7 +9,7 @@ use super::path::encoded;
 use super::server::{Session, variable};
 use crate::config::VaultAuth;
 use crate::source::json::Object;
-use crate::source::{Error, Run, read_word};
+use crate::source::{Error, Run, Why, read_word};
 
 /// Where Kubernetes puts a pod's token.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -128,7 +128,8 @@ impl<'a> Login<'a> {
         let path = format!("/v1/auth/{}/login", encoded(&self.mount()));
         let reply = session.ask(run, "vault login", Method::POST, &path, Some(body.to_json().as_bytes()))?;
         if reply.status() != 200 {
-            return Err(Error::new(format!("the login was refused: {}", reply.told(run)), self.help(reply.status())));
+            let refused = Error::new(format!("the login was refused: {}", reply.told(run)), self.help(reply.status()));
+            return Err(refused.because(Why::Refused));
         }
         let no_token =
             || Error::new("the login gave no token", format!("is auth/{} the right mount of this kind?", self.mount()));

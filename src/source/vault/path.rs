@@ -10,7 +10,7 @@ use crate::config;
 use crate::report::Finding;
 use crate::source::json::Object;
 use crate::source::place::{Content, Place, Writable};
-use crate::source::{Error, Run, plain_http};
+use crate::source::{Error, Run, Why, plain_http};
 
 /// A path.
 pub struct Path {
@@ -86,7 +86,7 @@ impl Path {
             }
             _ => format!("check path and namespace: `vault kv get -mount={} {}`", at.mount.path, at.rest),
         };
-        Ok(Content::missing(Error::new(format!("nothing is there{which} (404)"), help)))
+        Ok(Content::missing(Error::new(format!("nothing is there{which} (404)"), help).because(Why::Missing)))
     }
 
     /// What became of a version that is not there any more.

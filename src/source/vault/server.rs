@@ -14,7 +14,7 @@ use crate::config::{self, VaultAuth};
 use crate::source::address::{is_plain, shown};
 use crate::source::http::{Answer, Client, Request, Tls, certificates};
 use crate::source::json::Object;
-use crate::source::{Error, Run};
+use crate::source::{Error, Run, Why};
 
 /// How long the end of a login may take.
 const REVOKE: Duration = Duration::from_secs(2);
@@ -209,7 +209,7 @@ impl Session {
             true => format!("the token may be expired, revoked or another server's: log in anew; else {needed}"),
             false => needed,
         };
-        Error::new(format!("access refused: {}", reply.told(run)), help)
+        Error::new(format!("access refused: {}", reply.told(run)), help).because(Why::Refused)
     }
 
     /// Whether the server does not know the token, or at least does not say so. One that was just given is known.
