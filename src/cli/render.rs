@@ -1,6 +1,5 @@
 //! `helm-keyring render`: stdin → stdout.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::which::{ClusterArgs, LockArg, ProfileArg, SourceArgs, Which};
@@ -8,10 +7,9 @@ use super::{Done, process};
 use crate::check;
 use crate::config::{Config, Emit, Mode, Overrides, Selection, Source as SourceConfig};
 use crate::helm;
-use crate::lock::Lock;
 use crate::profile::{self, Profile};
-use crate::render::{self, Outcome, Request, Show};
-use crate::report::{Exit, Finding, Refusal, list};
+use crate::render::{self, Chosen, Outcome, Request, Show};
+use crate::report::{Exit, Finding, Refusal};
 use crate::source::{Source, Sources};
 use crate::values::{self, Known, Set, SetKind};
 use crate::yaml::Data;
@@ -337,21 +335,6 @@ impl Args {
     }
 }
 
-/// The keyrings of a run, and what it must know of the others.
-#[derive(Default)]
-struct Chosen {
-    selections: Vec<Selection>,
-    claimed: BTreeSet<String>,
-    guarded: Vec<Profile>,
-    lock: Option<Lock>,
-}
-
-impl From<Selection> for Chosen {
-    fn from(selection: Selection) -> Self {
-        Self { selections: vec![selection], ..Self::default() }
-    }
-}
-
 impl Args {
     fn open(&self, sources: &Sources, selection: &Selection, secret: &str) -> Option<Box<dyn Source>> {
         match selection.source.as_ref()? {
@@ -373,23 +356,6 @@ impl Args {
             .into())
     }
 
-    /// From the configuration file.
-    fn configured(&self, config: &Config, overrides: &Overrides) -> Result<Chosen, Refusal> {
-        let selections = config.select(overrides)?;
-        let lock = Some(self.lock.read(config)?);
-        match (&overrides.keyring, selections.first().and_then(|selection| selection.environment.clone())) {
-            // Whoever names a keyring knows that the others are rendered elsewhere.
-            (Some(keyring), Some(environment)) => {
-                let claimed = config.secrets_of_others(keyring, &environment);
-                Ok(Chosen { selections, claimed, guarded: Vec::new(), lock })
-            }
-            _ => {
-                let guarded = config.profiles_of_others(&selections)?;
-                Ok(Chosen { selections, claimed: BTreeSet::new(), guarded, lock })
-            }
-        }
-    }
-
     /// From the configuration file; without one, the one profile that the stream has a place for.
     fn choose(
         &self,
@@ -401,53 +367,11 @@ impl Args {
         // An empty path is the working directory, and messages name files as seen from there.
         let here = Path::new("");
         match Config::find(here, overrides)? {
-            Some(config) => self.configured(&config, overrides),
-            None => without_config(stream, overrides, allow_no_target, findings),
-        }
-    }
-}
-
-fn without_config(
-    stream: &[u8],
-    overrides: &Overrides,
-    allow_no_target: bool,
-    findings: &mut Vec<Finding>,
-) -> Result<Chosen, Refusal> {
-    let here = Path::new("");
-    if let Some(environment) = &overrides.environment {
-        return Err(Finding::usage(
-            "no-config",
-            format!("environment {environment} was asked for, but there is no keyring.yaml"),
-        )
-        .found("looked from the working directory upward to the repository's root")
-        .help("write one with `helm-keyring init`, or name it with `--config`")
-        .into());
-    }
-    if let Some(reference) = &overrides.profile {
-        return Ok(Selection::without_config(profile::load(reference, here)?, overrides)?.into());
-    }
-    let shipped = profile::shipped_names().filter_map(profile::shipped).collect::<Result<_, _>>()?;
-    let mut matching = render::matching(stream, shipped)?;
-    match (matching.pop(), matching.is_empty()) {
-        (Some(profile), true) => {
-            findings
-                .push(Finding::note("profile", format!("no keyring.yaml; profile {} fits the stream", profile.name)));
-            Ok(Selection::without_config(profile, overrides)?.into())
-        }
-        (Some(last), false) => {
-            let names: Vec<String> = matching.into_iter().chain([last]).map(|profile| profile.name).collect();
-            Err(Finding::usage("ambiguous-profile", format!("profiles {} fit the stream", list(&names)))
-                .help("choose one with `--profile`")
-                .into())
-        }
-        (None, _) if allow_no_target => Ok(Chosen::default()),
-        (None, _) => {
-            let names: Vec<&str> = profile::shipped_names().collect();
-            Err(Finding::refused("no-target", "no shipped profile fits the stream, and there is no keyring.yaml")
-                .found(format!("shipped profiles: {}", list(&names)))
-                .help("for another chart, write a profile (docs/profiles.md) and pass it with `--profile`")
-                .help("pass `--allow-no-target` if a render without keys is meant")
-                .into())
+            Some(config) => {
+                let selections = config.select(overrides)?;
+                Chosen::among(selections, &config, overrides.keyring.is_some(), self.lock.read(&config)?)
+            }
+            None => Chosen::by_stream(stream, overrides, allow_no_target, findings),
         }
     }
 }

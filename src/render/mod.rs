@@ -4,6 +4,7 @@
 //! keys they get, `secret` and `consumers` edit, and [`Rewritten`] is what leaves. Nothing leaves before every
 //! edited document was parsed again and compared with what was meant.
 
+mod chosen;
 mod consumers;
 mod decide;
 mod keep;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
+pub use chosen::Chosen;
 pub use consumers::ANNOTATION;
 pub use look::{matching, mounts, refuse_hooks, surveyed};
 pub use preflight::preflight;
