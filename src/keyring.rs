@@ -65,13 +65,18 @@ impl<'p> Ring<'p> {
         &self.keys
     }
 
-    /// What goes into the Secret: field names and key texts, in the order of their numbers; for a fixed ring the
-    /// active field, then the previous one where the profile names it and there is one.
+    /// What goes into the Secret: field names and key texts, as [`delivered`] has them.
     pub fn delivered(&self) -> Vec<(String, &KeyText)> {
-        let slots: Vec<(Slot, &KeyText)> = match &self.spec.name {
-            FieldName::Numbered(..) => (0..).map(Slot::Number).zip(&self.keys).collect(),
-            FieldName::Fixed(_) => [Slot::Active, Slot::Previous].into_iter().zip(self.keys.iter().rev()).collect(),
-        };
-        slots.into_iter().filter_map(|(slot, key)| Some((self.spec.field(slot)?, key))).collect()
+        delivered(self.spec, &self.keys)
     }
+}
+
+/// The fields of a ring that has these keys, whatever stands for a key: in the order of their numbers; for a fixed ring
+/// the active field, then the previous one where the profile names it and there is one.
+pub fn delivered<'k, K>(spec: &FieldSpec, keys: &'k [K]) -> Vec<(String, &'k K)> {
+    let slots: Vec<(Slot, &K)> = match &spec.name {
+        FieldName::Numbered(..) => (0..).map(Slot::Number).zip(keys).collect(),
+        FieldName::Fixed(_) => [Slot::Active, Slot::Previous].into_iter().zip(keys.iter().rev()).collect(),
+    };
+    slots.into_iter().filter_map(|(slot, key)| Some((spec.field(slot)?, key))).collect()
 }

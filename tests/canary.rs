@@ -35,6 +35,7 @@ keyrings:
       env: {source: {env: {encryption-key-0: CANARY}}}
       values: {source: {values: {}}}
       own: {emit: Secret, template: frame.yaml, source: {dir: {path: keys}}}
+      external: {emit: ExternalSecret, secretStore: {name: s}, source: {vault: {path: secret/a}}}
       play: {mode: dev}
 ";
 
@@ -116,7 +117,7 @@ fn no_output_of_any_run_holds_a_key() {
             ("empty.yaml", "a: 1\n"),
         ];
         let folder = folder(&files);
-        let owners = ["lightrun/dir", "lightrun/env", "lightrun/own"];
+        let owners = ["lightrun/dir", "lightrun/env", "lightrun/own", "lightrun/external"];
         lock_all(folder.path(), "lightrun", &owners.map(|owner| (owner, "encryption-key-0", 0, key)));
         let with = |text: &str| STREAM.replace("@KEY@", text);
         let streams = [
@@ -134,13 +135,15 @@ fn no_output_of_any_run_holds_a_key() {
         let set = format!("secrets.keysEncryption.userEncryptionKey={key}");
         let bad_set = format!("secrets.keysEncryption[=x,{key}");
         // These look at the stream; the others behind them end before.
-        let on_every_stream = 5;
-        let commands: [&[&str]; 17] = [
+        let on_every_stream = 6;
+        let commands: [&[&str]; 19] = [
             &["render", "-e", "dir"],
             &["render", "-e", "env"],
             &["render", "-e", "own"],
             &["render", "-e", "values", "-f", "values.yaml"],
             &["render", "-e", "play"],
+            &["render", "-e", "external"],
+            &["render", "-e", "external", "-f", "values.yaml"],
             &["render", "-e", "dir", "--lock", "none.lock"],
             &["render", "-e", "values"],
             &["render", "-e", "values", "-f", "empty.yaml"],
@@ -167,7 +170,7 @@ fn no_output_of_any_run_holds_a_key() {
             }
         }
     }
-    assert_eq!(runs, 10 * (9 * 5 + 17));
+    assert_eq!(runs, 10 * (9 * 6 + 19));
     // The failures that were really taken: a new one belongs in here.
     let expected = [
         "auto-generated-key",

@@ -110,6 +110,9 @@ enum EmitArg {
     /// in a Secret: the chart's own, or one of ours where it renders none
     #[value(name = "Secret", alias = "secret")]
     Secret,
+    /// in a Secret that the External Secrets operator makes: needs `secretStore` in keyring.yaml, and reads no key
+    #[value(name = "ExternalSecret", alias = "externalsecret")]
+    ExternalSecret,
     /// not at all: the Secret exists elsewhere
     None,
 }
@@ -129,6 +132,7 @@ impl Args {
             source: self.from.source.clone(),
             emit: self.emit.map(|emit| match emit {
                 EmitArg::Secret => Emit::Secret,
+                EmitArg::ExternalSecret => Emit::ExternalSecret,
                 EmitArg::None => Emit::None,
             }),
             mode: self.mode.map(|mode| match mode {

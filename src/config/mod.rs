@@ -10,6 +10,7 @@
 //! | `select` | what holds there, all precedence applied? |
 //! | `fit` | does it fit the profile? |
 //! | `clash` | has each field a name of its own in the store? |
+//! | `remote` | where does a key lie, in the words of the External Secrets operator? |
 //! | `mode` | may keys be made up? |
 //! | `source` | where do keys come from? |
 //! | `check` | what does `check` look at, and how much does each rule weigh? |
@@ -20,6 +21,7 @@ mod clash;
 mod find;
 mod fit;
 mod mode;
+mod remote;
 mod select;
 mod source;
 #[cfg(test)]
@@ -35,6 +37,7 @@ use crate::report::{Place, Refusal};
 use crate::schema::Document;
 
 pub use check::{Check, RuleSetting, Weight};
+pub use remote::RemoteRef;
 pub use source::{Aws, Encoding, Exec, Kubernetes, Names, Sops, Source, Stored, Vault, VaultAuth};
 
 /// The JSON Schema of `keyring.yaml`.
@@ -173,6 +176,8 @@ pub struct Settings {
     pub instance: Instance,
     /// In what form the keys are delivered.
     pub emit: Option<Emit>,
+    /// The store of the External Secrets operator, for `emit: ExternalSecret`.
+    pub secret_store: Option<SecretStore>,
     /// Whether consumers' pods get the fingerprint annotation that restarts them; default: yes.
     pub annotate: Option<bool>,
     /// Whether the Secret is marked so that neither Helm nor Argo CD deletes it; default: yes.
@@ -216,9 +221,42 @@ impl SecretNames {
 pub enum Emit {
     /// In a Secret: the chart's own, or one of ours where the chart renders none.
     Secret,
+    /// In a Secret that the External Secrets operator makes, from an ExternalSecret of ours. No key is read.
+    ExternalSecret,
     /// Not at all: the Secret exists elsewhere; only consumers are completed.
     #[serde(rename = "none")]
     None,
+}
+
+/// A store that the External Secrets operator reads.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SecretStore {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    #[serde(default)]
+    pub kind: StoreKind,
+}
+
+/// The kinds of a store. The default is the operator's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum StoreKind {
+    /// For ExternalSecrets of its own namespace.
+    #[default]
+    SecretStore,
+    /// For all namespaces.
+    ClusterSecretStore,
+}
+
+impl StoreKind {
+    /// As a manifest has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SecretStore => "SecretStore",
+            Self::ClusterSecretStore => "ClusterSecretStore",
+        }
+    }
 }
 
 /// How strict a run is.
@@ -249,6 +287,8 @@ pub struct Overrides {
     pub source: Option<Source>,
     /// `--emit`
     pub emit: Option<Emit>,
+    /// No flag: for code that renders on behalf of somebody else.
+    pub secret_store: Option<SecretStore>,
     /// `--mode`
     pub mode: Option<Mode>,
     /// `--no-annotation`
@@ -276,6 +316,8 @@ pub struct Selection {
     pub instance: Instance,
     /// `None`: decided by the stream.
     pub emit: Option<Emit>,
+    /// The store of the External Secrets operator; there with `emit: ExternalSecret`.
+    pub secret_store: Option<SecretStore>,
     /// Whether pods get the annotation.
     pub annotate: bool,
     /// Whether the Secret is marked so that neither Helm nor Argo CD deletes it.

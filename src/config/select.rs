@@ -30,7 +30,7 @@ impl Config {
 
     fn combine(&self, pair: Pair<'_>, overrides: &Overrides) -> Result<Selection, Refusal> {
         let profile = self.profile(pair, overrides)?;
-        let Settings { instance, emit, annotate, keep, template } =
+        let Settings { instance, emit, secret_store, annotate, keep, template } =
             over(&pair.environment.settings, &pair.keyring.settings);
         let template = match (&overrides.template, template) {
             (None, Some(path)) => {
@@ -50,13 +50,19 @@ impl Config {
             profile,
             instance,
             emit: overrides.emit.or(emit),
+            secret_store: overrides.secret_store.clone().or(secret_store),
             annotate: overrides.annotate.or(annotate).unwrap_or(true),
             keep: overrides.keep.or(keep).unwrap_or(true),
             template,
             mode: overrides.mode.or(pair.environment.mode).unwrap_or_default(),
             source: overrides.source.clone().or_else(own_source),
         };
-        let findings = fit::findings(&selection, |property| self.setting(pair, property));
+        let mut findings = fit::findings(&selection, |property| self.setting(pair, property));
+        // A key-holder's command may name another source; what is rendered is looked at there again.
+        if findings.is_empty() && overrides.source.is_none() {
+            let wrong = selection.wrong_external_secret();
+            findings.extend(wrong.map(|finding| finding.at(self.setting(pair, "emit"))));
+        }
         if findings.is_empty() { Ok(selection) } else { Err(Refusal(findings)) }
     }
 
@@ -90,6 +96,7 @@ impl Selection {
             place: None,
             instance: Instance::default(),
             emit: overrides.emit,
+            secret_store: overrides.secret_store.clone(),
             annotate: overrides.annotate.unwrap_or(true),
             keep: overrides.keep.unwrap_or(true),
             template: overrides.template.as_deref().map(schema::read_text).transpose()?,
@@ -132,6 +139,7 @@ fn over(environment: &Settings, keyring: &Settings) -> Settings {
             secret: environment.instance.secret.clone().or_else(|| keyring.instance.secret.clone()),
         },
         emit: environment.emit.or(keyring.emit),
+        secret_store: environment.secret_store.clone().or_else(|| keyring.secret_store.clone()),
         annotate: environment.annotate.or(keyring.annotate),
         keep: environment.keep.or(keyring.keep),
         template: environment.template.clone().or_else(|| keyring.template.clone()),

@@ -18,6 +18,7 @@ pub const SALT_LEN: usize = 16;
 const FINGERPRINT_LABEL: &[u8] = b"helm-keyring/fingerprint/v1";
 const LOCK_INFO: &[u8] = b"lock";
 const ANNOTATION_LABEL: &[u8] = b"helm-keyring/annotation/v1";
+const LOCK_ANNOTATION_LABEL: &[u8] = b"helm-keyring/annotation-of-lock/v1";
 const ANNOTATION_SALT_INFO: &[u8] = b"salt";
 const FINGERPRINT_LEN_BYTES: usize = 20;
 const PRK_LEN_BYTES: usize = 32;
@@ -73,6 +74,17 @@ pub fn annotation(texts: &[&KeyText], context: &[&str]) -> Result<String, Finger
     }
     let info = [ANNOTATION_LABEL, &context[..]].concat();
     Ok(base32(&expand::<FINGERPRINT_LEN_BYTES>(&extract(ANNOTATION_LABEL, &ring), &info)?))
+}
+
+/// The annotation of a pod template where only the lock is known: another text as soon as one of `parts`, which say what
+/// is locked, or their order changes. It tells no more than the lock does.
+///
+/// # Errors
+/// If HKDF refuses a length.
+pub fn annotation_of_lock(parts: &[&str], context: &[&str]) -> Result<String, FingerprintError> {
+    let all = |parts: &[&str]| parts.iter().fold(Wiped::default(), |so_far, part| joined(&so_far, part.as_bytes()));
+    let info = [LOCK_ANNOTATION_LABEL, &all(context)[..]].concat();
+    Ok(base32(&expand::<FINGERPRINT_LEN_BYTES>(&extract(LOCK_ANNOTATION_LABEL, &all(parts)), &info)?))
 }
 
 /// `so_far`, then the length of `part` (8 bytes, big end first), then `part`.
@@ -214,6 +226,22 @@ mod tests {
         }
         let passphrase = key("a passphrase");
         assert_ne!(of(&[&passphrase], &["app", "production"]), of(&[&passphrase], &["app", "staging"]));
+    }
+
+    /// Recomputed independently with Python's `hmac`.
+    #[test]
+    fn an_annotation_of_the_lock_follows_its_words_and_its_context() {
+        let of = |parts: &[&str], context: &[&str]| annotation_of_lock(parts, context).unwrap();
+        let here = of(&["key-0", "0", "base64"], &["app", "production"]);
+        assert_eq!(here, "fbgtstwtufgiyqvtdt7ueqt6atsezpfr");
+        for other in [
+            of(&["key-0", "0base64"], &["app", "production"]),
+            of(&["0", "key-0", "base64"], &["app", "production"]),
+            of(&["key-0", "0", "base64"], &["app", "staging"]),
+            of(&["key-0", "0", "base64", "app"], &["production"]),
+        ] {
+            assert_ne!(here, other);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod strength;
 mod testing;
 mod text;
 
-pub use fingerprint::{FingerprintError, SALT_LEN, annotation, fingerprint};
+pub use fingerprint::{FingerprintError, SALT_LEN, annotation, annotation_of_lock, fingerprint};
 pub use generate::{GenerateError, generate};
 pub use made_up::{is_made_up, make_up};
 pub use misfit::{Misfit, Wrapping};

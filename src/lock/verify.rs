@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::diagnosis::{self, Comparison, Fault, HeldKey};
 use super::form::Print;
-use super::{Entry, Lock, Owner, claims, field_of, fields, forget_command, no_fingerprint, quoted};
+use super::{Entry, Line, Lock, Owner, claims, field_of, fields, forget_command, no_fingerprint, quoted};
 use crate::key::{FingerprintError, KeyText};
+use crate::keyring;
 use crate::profile::{FieldName, FieldSpec, Profile, Slot};
 use crate::report::{Exit, Finding, Place, Refusal, list};
 use crate::rules::lock_behind;
@@ -59,7 +60,7 @@ pub struct Verified {
 /// key that is not there or not the same (`lock-mismatch`, with what happened to it). With exit code 5, if there is no
 /// memory for a fingerprint.
 pub fn verify(lock: &Lock, owner: Owner<'_>, rings: &[Held<'_>]) -> Result<Verified, Refusal> {
-    let mut refused = without_line(lock, owner, rings);
+    let mut refused = without_line(lock, owner, &rings.iter().map(|held| held.spec).collect::<Vec<_>>());
     let mut checked = Vec::new();
     let mut behind = Vec::new();
     let mut released = Vec::new();
@@ -86,6 +87,39 @@ pub fn verify(lock: &Lock, owner: Owner<'_>, rings: &[Held<'_>]) -> Result<Verif
     }
     findings.extend(released.iter().map(|field| released_key(lock, owner, field)));
     Ok(Verified { rings: checked, findings })
+}
+
+/// What the lock says of the keys of one ring, where nobody asks for the keys themselves.
+pub struct LockedRing<'s> {
+    /// How the chart spells this ring.
+    pub spec: &'s FieldSpec,
+    /// A line a key, from the lowest number to the active one; at least one.
+    pub lines: Vec<Line>,
+}
+
+impl LockedRing<'_> {
+    /// The fields that the keys are delivered in, and the line of each.
+    pub fn delivered(&self) -> Vec<(String, &Line)> {
+        keyring::delivered(self.spec, &self.lines)
+    }
+}
+
+/// The locked keys of some rings. No key is compared with them.
+///
+/// # Errors
+/// With exit code 4: a ring without a line (`no-lock`), lines that cannot belong together (`lock-gap`), more of them than
+/// the chart has fields for (`lock-mismatch`).
+pub fn locked<'s>(lock: &Lock, owner: Owner<'_>, rings: &[&'s FieldSpec]) -> Result<Vec<LockedRing<'s>>, Refusal> {
+    let mut refused = without_line(lock, owner, rings);
+    refused.extend(rings.iter().filter_map(|spec| disorder(lock, owner, spec)));
+    if !refused.is_empty() {
+        return Err(Refusal(refused));
+    }
+    let ring = |spec: &&'s FieldSpec| LockedRing {
+        spec,
+        lines: lock.lines_of_ring(owner, spec).into_iter().cloned().collect(),
+    };
+    Ok(rings.iter().map(ring).collect())
 }
 
 /// Lines of `owner` that no ring of the profile claims: locked keys that nothing delivers.
@@ -124,12 +158,9 @@ pub fn nothing_locked(lock: &Lock, owner: Owner<'_>) -> Finding {
 }
 
 /// One finding for all rings that the lock knows nothing of.
-fn without_line(lock: &Lock, owner: Owner<'_>, rings: &[Held<'_>]) -> Vec<Finding> {
-    let names: Vec<String> = rings
-        .iter()
-        .filter(|held| lock.lines_of_ring(owner, held.spec).is_empty())
-        .map(|held| held.spec.name.to_string())
-        .collect();
+fn without_line(lock: &Lock, owner: Owner<'_>, rings: &[&FieldSpec]) -> Vec<Finding> {
+    let unlocked = rings.iter().filter(|spec| lock.lines_of_ring(owner, spec).is_empty());
+    let names: Vec<String> = unlocked.map(|spec| spec.name.to_string()).collect();
     if names.is_empty() {
         return Vec::new();
     }

@@ -15,6 +15,8 @@ pub struct Pod<'t, 'a> {
 
 /// A volume (or a part of a projected one) that shows a Secret.
 pub struct SecretVolume<'t, 'a> {
+    /// The mapping that names the Secret.
+    pub source: Cursor<'t, 'a>,
     /// The scalar with the Secret's name.
     pub secret: Cursor<'t, 'a>,
     /// The `items` list, if there is one.
@@ -27,6 +29,8 @@ pub struct SecretVolume<'t, 'a> {
 
 /// `env[].valueFrom.secretKeyRef`
 pub struct SecretKeyRef<'t, 'a> {
+    /// The mapping that names Secret and field.
+    pub source: Cursor<'t, 'a>,
     /// The scalar with the Secret's name.
     pub secret: Cursor<'t, 'a>,
     /// The scalar with the field's name.
@@ -54,6 +58,7 @@ impl<'t, 'a> Pod<'t, 'a> {
         let volumes = self.spec.get("volumes").map(|v| v.items()).unwrap_or_default();
         let volume = |part: &Cursor<'t, 'a>, name: &str| {
             Some(SecretVolume {
+                source: part.clone(),
                 secret: part.get(name)?,
                 items_at: key_at(part, "items"),
                 items: part.get("items").filter(|items| !items.node.items().is_empty()),
@@ -80,7 +85,8 @@ impl<'t, 'a> Pod<'t, 'a> {
         let reference = |variable: Cursor<'t, 'a>| {
             let reference = variable.at(&["valueFrom", "secretKeyRef"])?;
             let optional = reference.get("optional").is_some_and(|optional| optional.is_true());
-            Some(SecretKeyRef { secret: reference.get("name")?, key: reference.get("key")?, optional })
+            let (secret, key) = (reference.get("name")?, reference.get("key")?);
+            Some(SecretKeyRef { source: reference, secret, key, optional })
         };
         variables.filter_map(reference).collect()
     }

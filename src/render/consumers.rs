@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::decided::Decided;
 use super::survey::FoundPod;
-use crate::key;
-use crate::keyring::Ring;
 use crate::manifest::{Cursor, EditError, New, Patch, SecretVolume};
 use crate::profile::{FieldName, FieldSpec, SecretSpec, Slot};
 
@@ -18,7 +17,7 @@ pub const ANNOTATION: &str = "helm-keyring/fingerprint";
 pub fn complete<'t, 'a>(
     patch: &mut Patch<'t, 'a>,
     pod: &FoundPod<'t, 'a>,
-    rings: &[Ring<'_>],
+    rings: &[Decided<'_>],
 ) -> Result<(), EditError> {
     for list in pod.volumes.iter().filter_map(|volume| volume.items.as_ref()) {
         for ring in rings.iter().filter(|ring| matches!(ring.spec().name, FieldName::Numbered(..))) {
@@ -28,7 +27,11 @@ pub fn complete<'t, 'a>(
     Ok(())
 }
 
-fn complete_list<'t, 'a>(patch: &mut Patch<'t, 'a>, list: &Cursor<'t, 'a>, ring: &Ring<'_>) -> Result<(), EditError> {
+fn complete_list<'t, 'a>(
+    patch: &mut Patch<'t, 'a>,
+    list: &Cursor<'t, 'a>,
+    ring: &Decided<'_>,
+) -> Result<(), EditError> {
     let items = list.items();
     let mut named = BTreeSet::new();
     let mut keep = Vec::new();
@@ -45,8 +48,7 @@ fn complete_list<'t, 'a>(patch: &mut Patch<'t, 'a>, list: &Cursor<'t, 'a>, ring:
         }
     }
     let Some(model) = model else { return Ok(()) };
-    let missing: Vec<String> =
-        ring.delivered().into_iter().map(|(name, _)| name).filter(|name| !named.contains(name.as_str())).collect();
+    let missing: Vec<String> = ring.fields().into_iter().filter(|name| !named.contains(name.as_str())).collect();
     if missing.is_empty() && keep.len() == items.len() {
         return Ok(());
     }
@@ -117,22 +119,44 @@ fn shows_only_keys(volume: &SecretVolume<'_, '_>, spec: &SecretSpec) -> bool {
     names.into_iter().all(|item| item.get("key").and_then(|key| key.text()).is_some_and(|key| spec.slot(key).is_some()))
 }
 
-/// Sets the annotation that restarts the pod when one of the keys that it reads changes.
+/// A pod that must not start without the keys is not told that they are optional: the Secret that another program makes
+/// may come after the pod, and after a rotation it is the old one for a moment.
 ///
 /// # Errors
-/// A template that cannot be edited; no memory for the fingerprint.
-pub fn annotate<'t, 'a>(
+/// A layout that cannot be edited.
+pub fn require<'t, 'a>(
     patch: &mut Patch<'t, 'a>,
     pod: &FoundPod<'t, 'a>,
-    rings: &[&Ring<'_>],
-    context: &[&str],
-) -> Result<(), AnnotateError> {
-    // A Job's template cannot be changed once it exists, and a Job restarts nothing.
-    let Some(template) = pod.pod.template.as_ref().filter(|_| pod.object.kind != "Job") else { return Ok(()) };
-    let names: Vec<String> = rings.iter().map(|ring| ring.spec().name.to_string()).collect();
-    let context: Vec<&str> = context.iter().copied().chain(names.iter().map(String::as_str)).collect();
-    let texts: Vec<_> = rings.iter().flat_map(|ring| ring.keys()).collect();
-    let fingerprint = key::annotation(&texts, &context)?;
+    rings: &[Decided<'_>],
+) -> Result<(), EditError> {
+    let delivered: Vec<String> = rings.iter().flat_map(Decided::fields).collect();
+    let is_there = |field: &Cursor<'t, 'a>| field.text().is_some_and(|name| delivered.iter().any(|d| d == name));
+    let all_there = |volume: &SecretVolume<'t, 'a>| {
+        let names = volume.items.iter().flat_map(|items| items.items());
+        names.into_iter().all(|item| item.get("key").is_some_and(|key| is_there(&key)))
+    };
+    let volumes = pod.volumes.iter().filter(|volume| volume.optional && all_there(volume)).map(|v| &v.source);
+    let references = pod.references.iter().filter(|r| r.optional && is_there(&r.key)).map(|r| &r.source);
+    for source in volumes.chain(references) {
+        patch.remove_entries(source, &|key| key == "optional")?;
+    }
+    Ok(())
+}
+
+/// The template that is to be annotated. A Job's cannot be changed once it exists, and a Job restarts nothing.
+pub fn template<'p, 't, 'a>(pod: &'p FoundPod<'t, 'a>) -> Option<&'p Cursor<'t, 'a>> {
+    pod.pod.template.as_ref().filter(|_| pod.object.kind != "Job")
+}
+
+/// Sets the annotation that restarts the pods of a template when one of the keys that they read changes.
+///
+/// # Errors
+/// A template that cannot be edited.
+pub fn annotate<'t, 'a>(
+    patch: &mut Patch<'t, 'a>,
+    template: &Cursor<'t, 'a>,
+    fingerprint: String,
+) -> Result<(), EditError> {
     let entry = |value: String| vec![(ANNOTATION.to_owned(), New::text(value))];
     match (template.get("metadata"), template.at(&["metadata", "annotations", ANNOTATION])) {
         (_, Some(present)) if present.text() == Some(fingerprint.as_str()) => {}
@@ -145,17 +169,6 @@ pub fn annotate<'t, 'a>(
         }
     }
     Ok(())
-}
-
-/// Why an annotation could not be set.
-#[derive(Debug, thiserror::Error)]
-pub enum AnnotateError {
-    /// The template cannot be edited.
-    #[error(transparent)]
-    Edit(#[from] EditError),
-    /// No fingerprint.
-    #[error(transparent)]
-    Fingerprint(#[from] key::FingerprintError),
 }
 
 /// Whether a pod reads any field of a ring. A volume without items shows all of them.

@@ -1,13 +1,14 @@
 //! When are keys delivered: the table of `docs/render.md`, one function a question.
 
+use super::decided::{Decided, Likeness};
 use super::stream::Stream;
 use super::survey::{FoundSecret, Survey, named_fields};
 use super::user::{UserKey, UserValues};
-use crate::config::{Mode, Selection, Source as SourceConfig};
+use crate::config::{Emit, Mode, Selection, Source as SourceConfig};
 use crate::held::{self, HeldField, fields};
 use crate::judge::{Candidate, Judge, first_field};
 use crate::key::{self, KeyText, Policy};
-use crate::keyring::{Numbered, Ring};
+use crate::keyring::Numbered;
 use crate::lock::{self, Checked, Held, Lock, Owner, Standing};
 use crate::profile::{FieldSpec, Slot};
 use crate::report::{Exit, Finding, Place, Refusal, list};
@@ -33,7 +34,7 @@ pub struct Question<'q, 'a> {
 /// The rings of one Secret, in the order of the profile, and what to warn of.
 pub struct Answer<'p> {
     /// A ring for each of the Secret's fields.
-    pub rings: Vec<Ring<'p>>,
+    pub rings: Vec<Decided<'p>>,
     /// Warnings and notes.
     pub findings: Vec<Finding>,
 }
@@ -55,15 +56,10 @@ impl Question<'_, '_> {
             return Err(Refusal(refused));
         }
         let mut findings = self.source.map(Source::warnings).unwrap_or_default();
-        let numbered = match (self.source, self.selection.mode) {
-            (Some(source), _) => self.fetched(survey, source)?,
-            (None, Mode::Dev) => self.kept_or_made(survey, &mut findings)?,
-            (None, Mode::Gitops) => self.given(survey)?,
-        };
-        let candidates = self.locked(survey, numbered, &mut findings)?;
-        let rings = self.judged(survey, candidates, &mut findings)?;
+        let rings =
+            if self.is_external_secret() { self.lines_alone(survey)? } else { self.with_keys(survey, &mut findings)? };
         self.refuse_lost_numbers(survey, &rings)?;
-        if self.source.is_some() {
+        if self.is_from_outside() {
             self.refuse_conflict(&rings, &mut findings)?;
         }
         findings.extend(reused(&rings));
@@ -74,6 +70,15 @@ impl Question<'_, '_> {
         self.selection.mode == Mode::Gitops
     }
 
+    /// Whether another program delivers the keys, and nobody reads them here.
+    fn is_external_secret(&self) -> bool {
+        self.selection.emit == Some(Emit::ExternalSecret)
+    }
+
+    fn is_from_outside(&self) -> bool {
+        self.source.is_some() || self.is_external_secret()
+    }
+
     /// The lines that vouch for this keyring and environment, if there are any.
     fn lines(&self) -> Option<(&Lock, Owner<'_>)> {
         let (lock, owner) = (self.lock?, self.selection.owner()?);
@@ -82,15 +87,19 @@ impl Question<'_, '_> {
 
     /// An external source needs a lock, or nothing tells whether its keys are the ones that data was encrypted with.
     fn refuse_unlocked(&self) -> Option<Finding> {
-        if self.source.is_none() || !self.is_gitops() || self.lines().is_some() {
+        if !self.is_from_outside() || !self.is_gitops() || self.lines().is_some() {
             return None;
         }
-        Some(match (self.lock, self.selection.owner()) {
+        Some(self.no_lock())
+    }
+
+    fn no_lock(&self) -> Finding {
+        match (self.lock, self.selection.owner()) {
             (Some(lock), Some(owner)) => lock::nothing_locked(lock, owner),
             _ => Finding::error(Exit::Lock, "no-lock", format!("{} has no lock", self.title()))
                 .found("a lock speaks of an environment, and without keyring.yaml there is none")
                 .help("write a keyring.yaml with `helm-keyring init`, then lock the keys with `helm-keyring lock`"),
-        })
+        }
     }
 
     fn refuse_rotation(&self, ring: &FieldSpec) -> Option<Finding> {
@@ -125,7 +134,29 @@ impl Question<'_, '_> {
         Ok(refused)
     }
 
-    // --- the three ways to a ring ---
+    // --- the ways to a ring ---
+
+    /// Another program reads the keys: which ones there are, the lock knows.
+    fn lines_alone<'p>(&self, survey: &Survey<'_, '_, 'p>) -> Result<Vec<Decided<'p>>, Refusal> {
+        let Some((lock, owner)) = self.lines() else { return Err(self.no_lock().into()) };
+        let specs: Vec<&'p FieldSpec> = survey.spec.fields.iter().collect();
+        Ok(lock::locked(lock, owner, &specs)?.into_iter().map(Decided::Locked).collect())
+    }
+
+    /// The keys themselves, compared with the lock and judged.
+    fn with_keys<'p>(
+        &self,
+        survey: &Survey<'_, '_, 'p>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Vec<Decided<'p>>, Refusal> {
+        let numbered = match (self.source, self.selection.mode) {
+            (Some(source), _) => self.fetched(survey, source)?,
+            (None, Mode::Dev) => self.kept_or_made(survey, findings)?,
+            (None, Mode::Gitops) => self.given(survey)?,
+        };
+        let candidates = self.locked(survey, numbered, findings)?;
+        self.judged(survey, candidates, findings)
+    }
 
     /// An external source: all its keys are delivered.
     fn fetched(&self, survey: &Survey<'_, '_, '_>, source: &dyn Source) -> Result<Vec<Numbered>, Refusal> {
@@ -248,14 +279,14 @@ impl Question<'_, '_> {
         survey: &Survey<'_, '_, 'p>,
         candidates: Vec<Vec<Candidate>>,
         findings: &mut Vec<Finding>,
-    ) -> Result<Vec<Ring<'p>>, Refusal> {
+    ) -> Result<Vec<Decided<'p>>, Refusal> {
         let from = self.source.map_or_else(|| "the stream".to_owned(), Source::describe);
         let judge = Judge { from: &from, gitops: self.is_gitops(), trims: self.source.is_some() };
         let mut rings = Vec::new();
         let mut refused = Vec::new();
         for (spec, keys) in survey.spec.fields.iter().zip(candidates) {
             match judge.ring(spec, keys, findings) {
-                Ok(ring) => rings.push(ring),
+                Ok(ring) => rings.push(Decided::Held(ring)),
                 Err(Refusal(found)) => refused.extend(found),
             }
         }
@@ -263,13 +294,17 @@ impl Question<'_, '_> {
     }
 
     /// A number that the Secret or a consumer names must be in the ring: else a key would get lost.
-    fn refuse_lost_numbers(&self, survey: &Survey<'_, '_, '_>, rings: &[Ring<'_>]) -> Result<(), Refusal> {
-        let delivered: Vec<String> = rings.iter().flat_map(Ring::delivered).map(|(name, _)| name).collect();
+    fn refuse_lost_numbers(&self, survey: &Survey<'_, '_, '_>, rings: &[Decided<'_>]) -> Result<(), Refusal> {
+        let delivered: Vec<String> = rings.iter().flat_map(Decided::fields).collect();
         let mut refused = Vec::new();
         let lost = |name: &str, holder: &str| {
-            Finding::refused("lost-key", format!("{holder} has `{name}`, which the keyring lacks"))
+            let finding = Finding::refused("lost-key", format!("{holder} has `{name}`, which the keyring lacks"))
                 .found(format!("the keyring has {}", list(&quoted(&delivered))))
-                .help("data may be encrypted with it: bring the key into the source; never leave a number out")
+                .help("data may be encrypted with it: bring the key into the source; never leave a number out");
+            match self.is_external_secret() {
+                true => finding.help("the keyring is what the lock has: then run `helm-keyring lock`"),
+                false => finding,
+            }
         };
         if let Some(secret) = &survey.secret {
             let held = fields(&secret.object, |name| survey.spec.slot(name)).into_iter();
@@ -298,24 +333,33 @@ impl Question<'_, '_> {
 
     /// A key in the values that the source does not hold is one that data may be encrypted with. Where the application
     /// takes the text itself for the key, another spelling is another key.
-    fn refuse_conflict(&self, rings: &[Ring<'_>], findings: &mut Vec<Finding>) -> Result<(), Refusal> {
+    fn refuse_conflict(&self, rings: &[Decided<'_>], findings: &mut Vec<Finding>) -> Result<(), Refusal> {
         for ring in rings {
-            let UserKey::Given { key, place } = self.user.key(ring.spec())? else { continue };
-            if ring.keys().iter().any(|known| known.same_as(&key)) {
-                continue;
+            let spec = ring.spec();
+            let UserKey::Given { key, place } = self.user.key(spec)? else { continue };
+            match ring.likeness(&key, self.lock)? {
+                Likeness::Same => {}
+                Likeness::OtherSpelling if matches!(spec.policy, Policy::Bytes { .. }) => {
+                    let title = format!("`{}`: the source spells the key in the values another way", spec.name);
+                    findings.push(
+                        Finding::warning("key-spelling", title)
+                            .at(place.clone())
+                            .help("make sure that the application reads both alike"),
+                    );
+                }
+                Likeness::OtherSpelling | Likeness::None => {
+                    return Err(key_conflict::finding(&self.title(), place).into());
+                }
             }
-            let bytes = key::decode(&key);
-            let same_bytes = ring.keys().iter().any(|known| key::decode(known).expose() == bytes.expose());
-            if same_bytes && matches!(ring.spec().policy, Policy::Bytes { .. }) {
-                let title = format!("`{}`: the source spells the key in the values another way", ring.spec().name);
+            if self.is_external_secret() {
+                let title = format!("a locked key of `{}` stands in the values, and is not needed there", spec.name);
                 findings.push(
-                    Finding::warning("key-spelling", title)
+                    Finding::note("key-in-values", title)
                         .at(place)
-                        .help("make sure that the application reads both alike"),
+                        .found("the operator takes it from the store; the values are read by more people")
+                        .help("take it out of the values"),
                 );
-                continue;
             }
-            return Err(key_conflict::finding(&self.title(), place).into());
         }
         Ok(())
     }
@@ -349,11 +393,11 @@ fn unknown_values(ring: &FieldSpec, reason: &str) -> Finding {
     .help("pass the values that helm got (`-f`, `--set`), or configure a source in keyring.yaml")
 }
 
-fn reused(rings: &[Ring<'_>]) -> Vec<Finding> {
-    let all: Vec<(String, &KeyText)> = rings.iter().flat_map(Ring::delivered).collect();
+fn reused(rings: &[Decided<'_>]) -> Vec<Finding> {
+    let all: Vec<_> = rings.iter().flat_map(Decided::delivered).collect();
     let mut found = Vec::new();
     for (i, (name, key)) in all.iter().enumerate() {
-        if let Some((first, _)) = all[..i].iter().find(|(_, other)| other.same_as(key)) {
+        if let Some((first, _)) = all[..i].iter().find(|(_, other)| other.is_same(key)) {
             found.push(reused_key::in_one_application(name, first));
         }
     }

@@ -8,6 +8,8 @@ const HELM: (&str, &str) = ("helm.sh/resource-policy", "keep");
 const ARGOCD: &str = "argocd.argoproj.io/sync-options";
 const PRUNE: &str = "Prune";
 const NO_PRUNE: &str = "Prune=false";
+/// Both, for an object of ours.
+pub const MARKS: [(&str, &str); 2] = [HELM, (ARGOCD, NO_PRUNE)];
 
 /// Marks a Secret. What the chart itself says on either matter stays.
 ///

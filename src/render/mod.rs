@@ -1,12 +1,14 @@
 //! A rendered stream and a keyring become the stream with the right keys in it, or a refusal.
 //!
 //! The way of a document: `stream` cuts and parses, `survey` finds Secrets and consumers, `decide` says which
-//! keys they get, `secret` and `consumers` edit, and [`Rewritten`] is what leaves. Nothing leaves before every
+//! keys they get, `secret`, `external_secret` and `consumers` edit, and [`Rewritten`] is what leaves. Nothing leaves before every
 //! edited document was parsed again and compared with what was meant.
 
 mod chosen;
 mod consumers;
 mod decide;
+mod decided;
+mod external_secret;
 mod keep;
 mod look;
 mod preflight;
@@ -30,7 +32,6 @@ pub use survey::{Survey, markers, named_fields};
 pub use user::{UserKey, UserValues};
 
 use crate::config::{Emit, Instance, Mode, Selection, Source as SourceConfig};
-use crate::keyring::Ring;
 use crate::lock::{self, Lock};
 use crate::manifest::{EditError, Patch};
 use crate::profile::{Consumer, Profile};
@@ -38,11 +39,11 @@ use crate::report::{Exit, Finding, Refusal, list};
 use crate::rules::unmounted_key;
 use crate::source::Source;
 use crate::values::Known;
-use consumers::AnnotateError;
 use decide::{Answer, Question};
+use decided::Decided;
 use secret::Own;
 use stream::{Document, Stream};
-use survey::FoundPod;
+use survey::{FoundPod, FoundSecret};
 
 /// Opens the external source that a keyring has for a Secret of this name, if it has one.
 pub type Opener<'o> = dyn Fn(&Selection, &str) -> Option<Box<dyn Source>> + 'o;
@@ -75,8 +76,9 @@ pub struct Outcome<'a> {
     pub findings: Vec<Finding>,
 }
 
-/// Edits in the stream: a range, and what stands there afterwards.
-type Parts = Vec<(std::ops::Range<usize>, Zeroizing<String>)>;
+/// An edit in the stream: a range, and what stands there afterwards.
+type Part = (std::ops::Range<usize>, Zeroizing<String>);
+type Parts = Vec<Part>;
 
 /// Puts the keys of every keyring that the stream has a place for into it.
 ///
@@ -89,6 +91,9 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
     let mut claimed = request.claimed.clone();
     let mut read = Vec::new();
     for selection in request.selections {
+        if let Some(finding) = selection.wrong_external_secret() {
+            return Err(finding.at(selection.place.clone()).into());
+        }
         read.push((selection, survey::read(&stream, &selection.profile, &selection.instance)?));
     }
     let mut targets = Vec::new();
@@ -99,8 +104,12 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
         }
         surveys.iter().try_for_each(|survey| refuse_itself(selection, survey))?;
         // All sources that are needed are opened before the first is read, so that they are read side by side.
-        let surveys: Vec<_> =
-            surveys.into_iter().map(|survey| ((request.open)(selection, &survey.name), survey)).collect();
+        let open = |name: &str| match selection.emit {
+            // The operator reads the keys.
+            Some(Emit::ExternalSecret) => None,
+            _ => (request.open)(selection, name),
+        };
+        let surveys: Vec<_> = surveys.into_iter().map(|survey| (open(&survey.name), survey)).collect();
         targets.push((*selection, documents, surveys));
     }
     if targets.iter().all(|(_, _, surveys)| surveys.is_empty()) && !request.allow_no_target {
@@ -129,13 +138,18 @@ pub fn render<'a>(bytes: &'a [u8], request: &Request<'_>) -> Result<Outcome<'a>,
 
 /// A Secret is not delivered from itself: a key that gets lost there would be lost for good.
 fn refuse_itself(selection: &Selection, survey: &Survey<'_, '_, '_>) -> Result<(), Refusal> {
-    let secret = &survey.name;
     let own = survey.secret.as_ref().and_then(|found| found.object.namespace);
     let namespace = own.or(selection.namespace.as_deref());
-    let is_itself = |source: &SourceConfig| source.reads_secret(secret, namespace);
-    if !selection.source.as_ref().is_some_and(is_itself) {
+    let target = match (selection.emit, &survey.secret) {
+        (Some(Emit::ExternalSecret), _) => Some(external_name(survey)),
+        (Some(Emit::Secret), None) => Some(own_name(survey)),
+        _ => None,
+    };
+    let reads = |source: &SourceConfig, name: &str| source.reads_secret(name, namespace);
+    let is_itself = |name: &&str| selection.source.as_ref().is_some_and(|source| reads(source, name));
+    let Some(secret) = [Some(survey.name.as_str()), target.as_deref()].into_iter().flatten().find(is_itself) else {
         return Ok(());
-    }
+    };
     let title = format!("Secret {secret} is to be delivered from itself");
     Err(Finding::usage("source-is-target", title)
         .at(selection.place.clone())
@@ -150,15 +164,27 @@ enum Delivery {
     Chart,
     /// In a Secret of ours, under this name.
     Own(String),
+    /// In a Secret of this name that the External Secrets operator makes.
+    External(String),
     /// The Secret exists elsewhere.
     Elsewhere,
+}
+
+impl Delivery {
+    /// The name of the Secret that consumers are pointed at, if it is another one than theirs.
+    fn target(&self) -> Option<&str> {
+        match self {
+            Self::Own(name) | Self::External(name) => Some(name),
+            Self::Chart | Self::Elsewhere => None,
+        }
+    }
 }
 
 /// A Secret of the profile for which everything is decided.
 struct Settled<'s, 't, 'a, 'p> {
     survey: &'s Survey<'t, 'a, 'p>,
     delivery: Delivery,
-    rings: Vec<Ring<'p>>,
+    rings: Vec<Decided<'p>>,
 }
 
 /// One selection on its way through the stream.
@@ -237,6 +263,7 @@ impl<'a> Run<'_, 'a> {
                 .help("take `emit: none` out, or tell the chart that the Secret exists elsewhere")
                 .into());
             }
+            (Some(Emit::ExternalSecret), _) => Delivery::External(external_name(survey)),
             (_, Some(_)) => Delivery::Chart,
             (Some(Emit::Secret), None) => Delivery::Own(own_name(survey)),
             (Some(Emit::None), None) => Delivery::Elsewhere,
@@ -279,31 +306,22 @@ impl<'a> Run<'_, 'a> {
         parts: &mut Parts,
     ) -> Result<(), Refusal> {
         let Settled { survey, delivery, rings } = settled;
-        let delivered: Vec<_> = rings.iter().flat_map(Ring::delivered).collect();
+        let delivered: Vec<_> = rings.iter().flat_map(Decided::keys).collect();
         match (delivery, &survey.secret) {
             (Delivery::Chart, Some(secret)) => {
                 let patch = patch_of(patches, documents, secret.document);
                 secret::fill(patch, &secret.object, survey.spec, &delivered, &self.request.show)
                     .map_err(|error| self.edit_refused(secret.document, &error))?;
-                if !patch.is_empty() && secret::is_immutable(secret) {
-                    return Err(Finding::refused(
-                        "immutable-secret",
-                        format!("Secret `{}` is immutable, and its keys would change", survey.name),
-                    )
-                    .at(self.stream.place_in(secret.document, secret.object.offset()))
-                    .help("take `immutable: true` out of the chart's Secret")
-                    .into());
-                }
+                self.refuse_immutable(secret, patch)?;
                 if self.keeps() {
                     keep::mark(patch, &secret.object).map_err(|error| self.edit_refused(secret.document, &error))?;
                 }
             }
             (Delivery::Own(name), _) => {
-                let consumers = || survey.pods.iter().filter(|pod| pod.is_consumer());
                 self.refuse_bad_place(survey, name)?;
                 let own = Own {
                     name,
-                    namespace: consumers().find_map(|pod| pod.object.namespace),
+                    namespace: namespace(survey),
                     keyring: &self.selection.keyring,
                     environment: self.environment(),
                     keep: self.keeps(),
@@ -311,12 +329,33 @@ impl<'a> Run<'_, 'a> {
                 };
                 let frame = self.selection.template.as_deref();
                 let text = secret::own(&own, frame, survey.spec, &delivered, &self.request.show)?;
-                let first = consumers().map(|pod| pod.document.piece).min();
-                parts.push(self.inserted_before(first.unwrap_or(0), &text));
+                parts.push(self.inserted_before(first_consumer(survey), &text));
+            }
+            (Delivery::External(name), secret) => {
+                if let Some(secret) = secret {
+                    let patch = patch_of(patches, documents, secret.document);
+                    secret::empty(patch, &secret.object, survey.spec)
+                        .map_err(|error| self.edit_refused(secret.document, &error))?;
+                    self.refuse_immutable(secret, patch)?;
+                }
+                self.refuse_left_behind(survey, name, documents)?;
+                self.refuse_bad_place(survey, name)?;
+                parts.extend(self.external_secret(survey, name, rings)?);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn refuse_immutable(&self, secret: &FoundSecret<'_, 'a>, patch: &Patch<'_, 'a>) -> Result<(), Refusal> {
+        if patch.is_empty() || !secret::is_immutable(secret) {
+            return Ok(());
+        }
+        let title = format!("Secret `{}` is immutable, and its keys would change", secret.object.name);
+        Err(Finding::refused("immutable-secret", title)
+            .at(self.stream.place_in(secret.document, secret.object.offset()))
+            .help("take `immutable: true` out of the chart's Secret")
+            .into())
     }
 
     /// Nobody wants to keep what `dev` makes up.
@@ -324,7 +363,7 @@ impl<'a> Run<'_, 'a> {
         self.selection.keep && self.selection.mode == Mode::Gitops
     }
 
-    /// An own Secret has one namespace, and a name of its own.
+    /// A Secret that is added has one namespace, and a name of its own.
     fn refuse_bad_place(&self, survey: &Survey<'_, '_, '_>, name: &str) -> Result<(), Refusal> {
         let namespaces: BTreeSet<Option<&str>> =
             survey.pods.iter().filter(|pod| pod.is_consumer()).map(|pod| pod.object.namespace).collect();
@@ -346,7 +385,7 @@ impl<'a> Run<'_, 'a> {
                     format!("the stream holds a Secret `{name}` already"),
                 )
                 .at(self.stream.place_in(&document, object.offset()))
-                .found("helm-keyring's own Secret would have this name")
+                .found("the Secret that gets the keys would have this name")
                 .help("rename the other one")
                 .into());
             }
@@ -365,8 +404,11 @@ impl<'a> Run<'_, 'a> {
             let patch = patch_of(patches, documents, pod.document);
             let refused = |error: EditError| self.edit_refused(pod.document, &error);
             consumers::complete(patch, pod, rings).map_err(refused)?;
-            if let Delivery::Own(name) = delivery {
+            if let Some(name) = delivery.target() {
                 consumers::repoint(patch, pod, survey.spec, name).map_err(refused)?;
+            }
+            if let Delivery::External(_) = delivery {
+                consumers::require(patch, pod, rings).map_err(refused)?;
             }
         }
         Ok(())
@@ -379,7 +421,7 @@ impl<'a> Run<'_, 'a> {
         documents: &'t [Document<'a>],
         patches: &mut [Patch<'t, 'a>],
     ) -> Result<(), Refusal> {
-        let mut pods: BTreeMap<(usize, usize), (&FoundPod<'t, 'a>, Vec<&Ring<'_>>)> = BTreeMap::new();
+        let mut pods: BTreeMap<(usize, usize), (&FoundPod<'t, 'a>, Vec<&Decided<'_>>)> = BTreeMap::new();
         for Settled { survey, rings, .. } in settled {
             for pod in survey.pods.iter().filter(|pod| pod.is_consumer()) {
                 let read = rings
@@ -392,13 +434,11 @@ impl<'a> Run<'_, 'a> {
         }
         let context = [self.selection.keyring.as_str(), self.environment()];
         for (pod, rings) in pods.into_values() {
-            let patch = patch_of(patches, documents, pod.document);
-            consumers::annotate(patch, pod, &rings, &context).map_err(|error| match error {
-                AnnotateError::Edit(error) => self.edit_refused(pod.document, &error),
-                AnnotateError::Fingerprint(error) => {
-                    Finding::error(Exit::Io, "no-fingerprint", error.to_string()).into()
-                }
-            })?;
+            let Some(template) = consumers::template(pod) else { continue };
+            let fingerprint = decided::annotation(&rings, &context)
+                .map_err(|error| Finding::error(Exit::Io, "no-fingerprint", error.to_string()))?;
+            consumers::annotate(patch_of(patches, documents, pod.document), template, fingerprint)
+                .map_err(|error| self.edit_refused(pod.document, &error))?;
         }
         Ok(())
     }
@@ -408,7 +448,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// A field that is delivered and that no pod reads.
-    fn unread(&self, survey: &Survey<'_, '_, '_>, rings: &[Ring<'_>]) -> Vec<Finding> {
+    fn unread(&self, survey: &Survey<'_, '_, '_>, rings: &[Decided<'_>]) -> Vec<Finding> {
         let unread = rings.iter().enumerate().filter(|(i, ring)| {
             let through_env = ring.spec().consumers.contains(&Consumer::SecretKeyRef);
             !survey.pods.iter().any(|pod| consumers::reads(pod, survey.spec, *i) || (pod.reads_all && through_env))
@@ -417,7 +457,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// A document put before a piece.
-    fn inserted_before(&self, piece: usize, document: &str) -> (std::ops::Range<usize>, Zeroizing<String>) {
+    fn inserted_before(&self, piece: usize, document: &str) -> Part {
         let range = self.stream.piece(piece);
         let bytes = &self.stream.bytes()[range.clone()];
         let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -452,11 +492,25 @@ fn has_directive(piece: &[u8]) -> bool {
 }
 
 fn own_name(survey: &Survey<'_, '_, '_>) -> String {
-    if survey.spec.only_these_fields || survey.name.ends_with(survey::OWN_SUFFIX) {
-        survey.name.clone()
-    } else {
-        format!("{}{}", survey.name, survey::OWN_SUFFIX)
+    if survey.spec.only_these_fields { survey.name.clone() } else { external_name(survey) }
+}
+
+/// Never the name of the chart's own Secret, which may be there and stay.
+fn external_name(survey: &Survey<'_, '_, '_>) -> String {
+    match survey.name.ends_with(survey::OWN_SUFFIX) {
+        true => survey.name.clone(),
+        false => format!("{}{}", survey.name, survey::OWN_SUFFIX),
     }
+}
+
+/// The consumers' namespace, if their documents say one.
+fn namespace<'t>(survey: &Survey<'t, '_, '_>) -> Option<&'t str> {
+    survey.pods.iter().filter(|pod| pod.is_consumer()).find_map(|pod| pod.object.namespace)
+}
+
+/// The piece of the first consumer.
+fn first_consumer(survey: &Survey<'_, '_, '_>) -> usize {
+    survey.pods.iter().filter(|pod| pod.is_consumer()).map(|pod| pod.document.piece).min().unwrap_or(0)
 }
 
 fn patch_of<'p, 't, 'a>(

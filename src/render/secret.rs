@@ -50,6 +50,36 @@ pub fn fill<'t, 'a>(
     delivered: &[(String, &KeyText)],
     show: &Show,
 ) -> Result<(), EditError> {
+    refuse_unclear(secret)?;
+    let is_delivered = |name: &str| delivered.iter().any(|(field, _)| field == name);
+    // An empty `previous` field that nothing is delivered for is the chart's own business.
+    let goes = |name: &str| spec.slot(name).is_some_and(|(_, slot)| slot != Slot::Previous || is_delivered(name));
+    if matches!(show, Show::Keys) && is_right(secret, spec, delivered) {
+        return Ok(());
+    }
+    take_out(patch, secret, &["stringData"], &goes)?;
+    if let Some(data) = secret.root.get("data") {
+        patch.remove_entries(&data, &goes)?;
+    }
+    let entries = delivered.iter().map(|(field, key)| (field.clone(), New::Text(show.written(field, key))));
+    patch.put(&secret.root, "data", "stringData", entries.collect())
+}
+
+/// Takes all fields of the rings out of a Secret: another one gets the keys. Also an empty `previous` field, which no
+/// reader is left for.
+///
+/// # Errors
+/// A layout that cannot be edited.
+pub fn empty<'t, 'a>(patch: &mut Patch<'t, 'a>, secret: &Object<'t, 'a>, spec: &SecretSpec) -> Result<(), EditError> {
+    if fields(secret, |name| spec.slot(name)).is_empty() {
+        return Ok(());
+    }
+    refuse_unclear(secret)?;
+    take_out(patch, secret, &["data", "stringData"], &|name| spec.slot(name).is_some())
+}
+
+/// What is merged or written twice cannot be edited.
+fn refuse_unclear(secret: &Object<'_, '_>) -> Result<(), EditError> {
     for place in ["data", "stringData"] {
         if let Some(map) = secret.root.get(place).filter(|map| map.get("<<").is_some()) {
             return Err(EditError::Shared { what: place.to_owned(), offset: map.node.start });
@@ -58,25 +88,27 @@ pub fn fill<'t, 'a>(
             return Err(EditError::Duplicate { what: place.to_owned(), offset: secret.root.node.start });
         }
     }
-    let is_delivered = |name: &str| delivered.iter().any(|(field, _)| field == name);
-    // An empty `previous` field that nothing is delivered for is the chart's own business.
-    let goes = |name: &str| spec.slot(name).is_some_and(|(_, slot)| slot != Slot::Previous || is_delivered(name));
-    if matches!(show, Show::Keys) && is_right(secret, spec, delivered) {
-        return Ok(());
-    }
-    if let Some(string_data) = secret.root.get("stringData") {
-        let mut names = string_data.node.entries().iter().map(|(key, _)| key.text().unwrap_or_default()).peekable();
-        if names.peek().is_some() && names.all(goes) && !has_comments(&secret.root, "stringData") {
-            patch.remove_entries(&secret.root, &|key| key == "stringData")?;
+    Ok(())
+}
+
+/// Takes fields out of these mappings; a mapping goes as a whole where nothing of it would be left.
+fn take_out<'t, 'a>(
+    patch: &mut Patch<'t, 'a>,
+    secret: &Object<'t, 'a>,
+    places: &[&str],
+    goes: &dyn Fn(&str) -> bool,
+) -> Result<(), EditError> {
+    let mut whole = Vec::new();
+    for place in places {
+        let Some(map) = secret.root.get(place) else { continue };
+        let mut names = map.node.entries().iter().map(|(key, _)| key.text().unwrap_or_default()).peekable();
+        if names.peek().is_some() && names.all(goes) && !has_comments(&secret.root, place) {
+            whole.push(*place);
         } else {
-            patch.remove_entries(&string_data, &goes)?;
+            patch.remove_entries(&map, goes)?;
         }
     }
-    if let Some(data) = secret.root.get("data") {
-        patch.remove_entries(&data, &goes)?;
-    }
-    let entries = delivered.iter().map(|(field, key)| (field.clone(), New::Text(show.written(field, key))));
-    patch.put(&secret.root, "data", "stringData", entries.collect())
+    patch.remove_entries(&secret.root, &|key| whole.contains(&key))
 }
 
 /// Whether comments stand among the entries below a key: they are not ours to take away.

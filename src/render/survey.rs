@@ -6,7 +6,7 @@ use super::stream::{Document, Stream};
 use crate::config::{Instance, SecretNames};
 use crate::held::{HeldField, fields};
 use crate::manifest::{Object, Pod, SecretKeyRef, SecretVolume};
-use crate::profile::{Consumer, Profile, SecretSpec, Slot};
+use crate::profile::{Consumer, FieldSpec, Profile, SecretSpec, Slot};
 use crate::report::{Finding, Refusal, list};
 use crate::rules::duplicate_secret;
 
@@ -330,6 +330,67 @@ pub fn named_fields<'t>(pod: &FoundPod<'t, '_>) -> Vec<NamedField<'t>> {
         }));
     }
     named
+}
+
+/// A reader of a ring's field that is no consumer, and so could not be pointed at another Secret.
+pub struct LeftBehind<'t, 'a> {
+    /// The document it lies in.
+    pub document: &'t Document<'a>,
+    /// The object it lies in.
+    pub object: Object<'t, 'a>,
+    /// Where it is written in its document.
+    pub offset: usize,
+    /// The ring.
+    pub ring: &'t FieldSpec,
+    /// How it reads the field.
+    pub how: &'static str,
+}
+
+/// Who reads fields of the rings from the Secret `name`, and is no consumer: whole Secrets, where the profile says that
+/// the field is read in this way, and fields in a way that the profile does not name.
+pub fn left_behind<'t, 'a>(documents: &'t [Document<'a>], spec: &'t SecretSpec, name: &str) -> Vec<LeftBehind<'t, 'a>> {
+    let whole = spec.only_these_fields || name.ends_with(OWN_SUFFIX);
+    let read_by = |consumer| spec.fields.iter().find(|ring| ring.consumers.contains(&consumer));
+    let named = |key: Option<&str>, consumer| {
+        let (ring, _) = spec.slot(key?)?;
+        spec.fields.get(ring).filter(|ring| !ring.consumers.contains(&consumer))
+    };
+    let mut found = Vec::new();
+    for document in documents {
+        for object in document.objects() {
+            for pod in Pod::all(&object) {
+                let mut left = |ring: Option<&'t FieldSpec>, offset: usize, how: &'static str| {
+                    found.extend(ring.map(|ring| LeftBehind { document, object: object.clone(), offset, ring, how }));
+                };
+                if pod.env_from_secrets().contains(&name) {
+                    left(read_by(Consumer::SecretKeyRef), pod.offset(), "with the whole Secret, through `envFrom`");
+                }
+                for volume in pod.volumes().into_iter().filter(|volume| volume.secret.text() == Some(name)) {
+                    let at = volume.secret.node.start;
+                    match &volume.items {
+                        None if whole => {}
+                        None => left(read_by(Consumer::Volume), at, "with the whole Secret, in a volume"),
+                        Some(_) if names_a_field(&volume, spec) => {}
+                        Some(items) => {
+                            let items = items.items();
+                            let keys = items.iter().map(|item| item.get("key").and_then(|key| key.text()));
+                            let ring = keys.into_iter().find_map(|key| named(key, Consumer::Volume));
+                            left(ring, at, "in a volume, which the profile does not name as its reader");
+                        }
+                    }
+                }
+                for reference in pod.secret_key_refs().into_iter().filter(|r| r.secret.text() == Some(name) && !whole) {
+                    let ring = named(reference.key.text(), Consumer::SecretKeyRef);
+                    left(
+                        ring,
+                        reference.key.node.start,
+                        "by `secretKeyRef`, which the profile does not name as its reader",
+                    );
+                }
+            }
+        }
+    }
+    found
 }
 
 /// A field of a Secret of the profile, found under a name that does not fit.

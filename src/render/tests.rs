@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Overrides, Source as SourceConfig};
+use crate::config::{Kubernetes, Names, Overrides, SecretStore, Source as SourceConfig, StoreKind, Stored};
 use crate::key::KeyText;
 use crate::keyring::Numbered;
 use crate::profile::{FieldSpec, shipped};
@@ -34,7 +34,8 @@ fn rendered(stream: &str) -> Result<String, Refusal> {
 
 fn rendered_with(stream: &str, overrides: Overrides) -> Result<String, Refusal> {
     let profile = shipped("lightrun").expect("shipped").expect("valid");
-    let overrides = Overrides { source: Some(SourceConfig::Env(BTreeMap::new())), ..overrides };
+    let source = overrides.source.clone().unwrap_or(SourceConfig::Env(BTreeMap::new()));
+    let overrides = Overrides { source: Some(source), ..overrides };
     let selection =
         Selection { environment: Some("test".to_owned()), ..Selection::without_config(profile, &overrides)? };
     let mut lock = Lock::new("keyring.lock", [0; 16]);
@@ -53,6 +54,25 @@ fn rendered_with(stream: &str, overrides: Overrides) -> Result<String, Refusal> 
     };
     let outcome = render(stream.as_bytes(), &request)?;
     Ok(String::from_utf8(outcome.stream.chunks().flatten().copied().collect()).expect("UTF-8"))
+}
+
+/// As code asks for it that renders on behalf of somebody else.
+fn external() -> Overrides {
+    let kubernetes = Kubernetes {
+        secret: "master".to_owned(),
+        namespace: None,
+        context: None,
+        in_cluster: false,
+        service_account: None,
+    };
+    let store = SecretStore { name: "store".to_owned(), kind: StoreKind::SecretStore };
+    let source = SourceConfig::Kubernetes(Stored { place: kubernetes, names: Names::default() });
+    Overrides {
+        source: Some(source),
+        emit: Some(Emit::ExternalSecret),
+        secret_store: Some(store),
+        ..Overrides::default()
+    }
 }
 
 /// Documents of others, broken and odd ones among them.
@@ -88,6 +108,22 @@ proptest! {
         prop_assert!(!out.contains("generated-by-the-chart"));
         prop_assert_eq!(out.matches("- key: encryption-key-").count(), KEYS.len());
         prop_assert_eq!(rendered(&out).expect("its own output"), out);
+    }
+
+    /// The same, where another program delivers the keys.
+    #[test]
+    fn an_external_secret_changes_nothing_else((before, behind, eol) in streams()) {
+        let ours = SMALL.replace("@KEY@", "generated-by-the-chart-1234567890").replace('\n', eol);
+        let joined = |documents: &[&str]| documents.iter().map(|d| format!("---\n{d}")).collect::<String>();
+        let stream = format!("{}{ours}{}", joined(&before), joined(&behind));
+        let run = |stream: &str| rendered_with(stream, external()).map_err(|r| TestCaseError::fail(r.to_string()));
+        let out = run(&stream)?;
+        prop_assert!(out.starts_with(&joined(&before)));
+        prop_assert!(out.ends_with(&joined(&behind)));
+        prop_assert!(!out.contains("generated-by-the-chart"));
+        prop_assert!(!KEYS.iter().any(|key| out.contains(key)));
+        prop_assert_eq!(out.matches("kind: ExternalSecret").count(), 1);
+        prop_assert_eq!(run(&out)?, out);
     }
 
     /// Cut anywhere: it is refused, or what is left is whole.

@@ -19,7 +19,7 @@ fn a_misspelt_property_is_told_the_nearest_word() {
         "
 error[unknown-property]: `enviroments` is no property of a keyring
   --> keyring.yaml:5:5
-   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `keep`, `profile` and `template`
+   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `keep`, `profile`, `secretStore` and `template`
    = help: did you mean `environments`?
 ",
     );
@@ -32,7 +32,7 @@ fn a_property_in_the_wrong_place_is_told_the_right_one() {
         "
 error[unknown-property]: `namespace` is no property of a keyring
   --> keyring.yaml:5:5
-   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `keep`, `profile` and `template`
+   = note: a keyring has `annotate`, `emit`, `environments`, `instance`, `keep`, `profile`, `secretStore` and `template`
    = help: it is a property of an environment: move it there
 ",
     );
@@ -45,7 +45,7 @@ fn what_could_be_a_key_is_not_repeated() {
         "
 error[unknown-property]: this is no property of an environment
   --> keyring.yaml:5:33
-   = note: an environment has `annotate`, `emit`, `instance`, `keep`, `mode`, `namespace`, `source`, `template` and `values`
+   = note: an environment has `annotate`, `emit`, `instance`, `keep`, `mode`, `namespace`, `secretStore`, `source`, `template` and `values`
    = help: take it out, or look it up in docs/
 ",
     );
@@ -121,7 +121,7 @@ fn a_word_that_is_none_of_those_allowed() {
     refuses(
         "    emit: secret\n    environments: {production: {mode: production}}\n",
         "
-error[wrong-value]: `emit` must be `Secret` or `none`
+error[wrong-value]: `emit` must be `Secret`, `ExternalSecret` or `none`
   --> keyring.yaml:5:11
    = note: found another word
    = help: did you mean `Secret`?
