@@ -18,6 +18,7 @@
 //! | [`check`] | preflight: files, values, manifests and who deploys them, looked at without a cluster |
 //! | [`judge`] | what a new key must be like, and what is said of an old one |
 //! | [`held`] | the keys that a Kubernetes Secret holds |
+//! | [`argocd`] | Argo CD's plugin: Helm as Argo CD runs it, and the keys that its sidecar grants
 //! | [`source`] | where key texts come from |
 //! | [`lock`] | `keyring.lock`: a fingerprint a key, and what happened to one that differs |
 //! | [`sealed`] | the sealed file: keys under master keys, to commit |
@@ -40,6 +41,7 @@
 //! For `check`: files → documents, known by what they hold → [`rules`], side by side → values that are deployed together,
 //! merged → [`rules`] → [`report`].
 
+pub mod argocd;
 pub mod check;
 pub mod child;
 pub mod cli;

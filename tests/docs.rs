@@ -11,7 +11,7 @@ use common::root;
 use helm_keyring::report::RuleInfo;
 use helm_keyring::rules::RULES;
 
-const MESSAGES: [&str; 8] = [
+const MESSAGES: [&str; 9] = [
     "docs/render.md",
     "docs/configuration.md",
     "docs/keys.md",
@@ -20,6 +20,7 @@ const MESSAGES: [&str; 8] = [
     "docs/helm.md",
     "docs/check.md",
     "docs/sources.md",
+    "docs/argocd.md",
 ];
 
 fn read(path: &Path) -> String {

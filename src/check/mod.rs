@@ -166,12 +166,18 @@ pub fn check(request: &Request, progress: &Progress<'_>) -> Result<Checked, Refu
 /// What the rules about values as they are written say of some files: a name that is misspelt or stands twice, a value of
 /// a wrong type. For `render`, which judges the merged values itself. What cannot be read, or only once, says nothing here.
 pub fn of_values_files(files: &[String], profiles: &[Profile]) -> Vec<Finding> {
-    let mut facts = Facts::default();
-    for file in files.iter().filter(|file| Path::new(file).is_file()) {
+    let found = files.iter().filter(|file| Path::new(file).is_file()).flat_map(|file| {
         let content = zeroize::Zeroizing::new(crate::schema::read_text(Path::new(file)).unwrap_or_default());
-        let text = Text::new(file, &content, Stands::Whole, false);
-        file::values_only(&mut Reader::new(&text, Path::new(""), profiles, &mut facts));
-    }
+        of_values(file, &content, profiles)
+    });
+    sorted(found.collect())
+}
+
+/// The same of values that stand in no file; `name` is what messages call them.
+pub fn of_values(name: &str, content: &str, profiles: &[Profile]) -> Vec<Finding> {
+    let mut facts = Facts::default();
+    let text = Text::new(name, content, Stands::Whole, false);
+    file::values_only(&mut Reader::new(&text, Path::new(""), profiles, &mut facts));
     let is_asked = |finding: &Finding| ["duplicate-field", "unknown-field", "wrong-type"].contains(&finding.id);
     sorted(facts.findings.into_iter().filter(is_asked).collect())
 }

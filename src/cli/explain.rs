@@ -7,7 +7,7 @@ use crate::report::{Finding, Refusal, nearest};
 use crate::rules::{self, RULES};
 
 /// The pages that have a section for each finding that is no rule's.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     include_str!("../../docs/check.md"),
     include_str!("../../docs/render.md"),
     include_str!("../../docs/configuration.md"),
@@ -16,6 +16,7 @@ const PAGES: [&str; 8] = [
     include_str!("../../docs/verify.md"),
     include_str!("../../docs/helm.md"),
     include_str!("../../docs/sources.md"),
+    include_str!("../../docs/argocd.md"),
 ];
 
 #[derive(clap::Args)]

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Nothing else in the program reads stdin, prints or exits.
 
 mod adopt;
+mod argocd;
 mod check;
 mod copy;
 mod explain;
@@ -103,6 +104,9 @@ enum Command {
     /// Runs helm with the keyring behind it: install, upgrade, template; or writes the plugin for Helm 4
     #[command(disable_help_flag = true)]
     Helm(helm::Args),
+    /// Argo CD's config-management plugin, and what sets it up
+    #[command(subcommand, after_help = argocd::EXAMPLES)]
+    Argocd(argocd::Command),
     /// Hands a stream to the helm-keyring that started helm
     #[command(hide = true)]
     Relay,
@@ -161,6 +165,7 @@ fn run(command: Command) -> Done {
         Command::Verify(args) => verify::run(&args),
         Command::Guard(args) => guard::run(&args),
         Command::Helm(args) => helm::run(&args),
+        Command::Argocd(command) => argocd::run(&command),
         Command::Relay => relay::run(),
         Command::Completions { shell } => completions(shell),
     }

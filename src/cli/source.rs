@@ -72,7 +72,8 @@ fn lock(kept: &Kept) -> Result<(Lock, Vec<Finding>), Refusal> {
     })
 }
 
-fn probe(
+/// Reads the keys of a selection, and appends what they are like to `text`.
+pub(super) fn probe(
     selection: &Selection,
     source: &dyn Source,
     lock: &Lock,

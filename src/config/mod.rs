@@ -126,6 +126,32 @@ impl Config {
         instances.flat_map(SecretNames::names).collect()
     }
 
+    /// The keyrings that are meant, each with its environment.
+    ///
+    /// # Errors
+    /// A keyring or an environment that is not there, or an environment in doubt.
+    pub fn pairs(&self, overrides: &Overrides) -> Result<Vec<(String, String)>, Refusal> {
+        let pairs = self.choose(overrides)?;
+        Ok(pairs.into_iter().map(|pair| (pair.name.to_owned(), pair.environment_name.to_owned())).collect())
+    }
+
+    /// Takes out what a file that is not trusted with the store must not say: external sources, templates and the
+    /// operator's store. Gives the pairs of keyring and environment that said any of it.
+    pub fn take_sources(&mut self) -> BTreeSet<(String, String)> {
+        let mut taken = BTreeSet::new();
+        for (name, keyring) in &mut self.keyrings {
+            let of_keyring = keyring.settings.take_trusted();
+            for (environment_name, environment) in &mut keyring.environments {
+                let own = environment.settings.take_trusted();
+                let source = environment.source.take().is_some_and(|source| !matches!(source, Source::Values { .. }));
+                if of_keyring || own || source {
+                    taken.insert((name.clone(), environment_name.clone()));
+                }
+            }
+        }
+        taken
+    }
+
     /// The profiles of the keyrings that are none of `selections`.
     ///
     /// # Errors
@@ -184,6 +210,14 @@ pub struct Settings {
     pub keep: Option<bool>,
     /// A minijinja frame for an own Secret, relative to the configuration file.
     pub template: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Takes out what only a trusted file may say; whether there was any.
+    fn take_trusted(&mut self) -> bool {
+        let template = self.template.take().is_some();
+        self.secret_store.take().is_some() || template
+    }
 }
 
 /// Which instance of the chart is meant, where there can be doubt.

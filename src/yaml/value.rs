@@ -120,6 +120,14 @@ impl Value {
         }
     }
 
+    /// The items of a sequence.
+    pub fn list(&self) -> Option<&[Self]> {
+        match &self.data {
+            Data::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
     /// The text of a string, none for numbers and all else.
     pub fn text(&self) -> Option<&str> {
         match &self.data {

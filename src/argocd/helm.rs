@@ -1,0 +1,213 @@
+//! Helm as a child: the render, and the dependencies that it misses.
+//!
+//! It sees nothing of a store: its environment is a short list. It stays in our process group, which the plugin server
+//! ends as a whole. What it says of a failure is told without secrets and without the server's own paths.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::parameters::DependencyBuild;
+use super::template::Template;
+use crate::child::{Call, Failure, Group};
+use crate::report::{Finding, Place, Refusal};
+use crate::source::{Deadline, Scrubber};
+use crate::yaml::Value;
+
+/// Argo CD takes no larger answer from a plugin.
+const OUT_MAX_BYTES: usize = 100 << 20;
+/// Of what Helm says of a failure, so much is told: it goes into the Application's status.
+const LINES_MAX: usize = 12;
+/// Where Helm finds its own files, and what it logs in with at registries.
+const VARIABLES: [&str; 7] = [
+    "HELM_CACHE_HOME",
+    "HELM_CONFIG_HOME",
+    "HELM_DATA_HOME",
+    "HELM_REGISTRY_CONFIG",
+    "HELM_REPOSITORY_CACHE",
+    "HELM_REPOSITORY_CONFIG",
+    "DOCKER_CONFIG",
+];
+/// What Helm 3 and 4 say where a dependency is not in `charts/`.
+const MISSING: [&str; 2] =
+    ["found in Chart.yaml, but missing in charts/ directory", "found in requirements.yaml, but missing in charts"];
+const LOCK: &str = "Chart.lock";
+/// Helm's own files while it builds dependencies: in the repository's copy, which the plugin server removes whatever
+/// happens, and gone before the chart is rendered.
+const HOME: &str = ".helm-keyring-";
+
+/// A Helm for one run.
+pub struct Helm<'h> {
+    /// The program.
+    pub program: OsString,
+    /// The chart's folder.
+    pub chart: &'h Path,
+    /// When it must be done.
+    pub deadline: Deadline,
+    /// What the user gave that may be a secret.
+    pub scrubber: Scrubber,
+}
+
+impl Helm<'_> {
+    /// What the chart renders.
+    ///
+    /// # Errors
+    /// Helm's own words, without secrets; that it cannot be run, or does not end in time.
+    pub fn template(
+        &self,
+        template: &Template,
+        build: DependencyBuild,
+        pass_credentials: bool,
+    ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        if build == DependencyBuild::Always {
+            self.build_dependencies(pass_credentials)?;
+        }
+        let had_lock = self.chart.join(LOCK).exists();
+        let render = || {
+            let done = self.run(&template.words(), &[], template.stdin());
+            if !had_lock {
+                // Helm 3 writes one while it renders, and could then not build dependencies (helm/helm#6870).
+                let _ = std::fs::remove_file(self.chart.join(LOCK));
+            }
+            done
+        };
+        let done = match render() {
+            Err(Failed::Said(said)) if build == DependencyBuild::Auto && MISSING.iter().any(|m| said.contains(m)) => {
+                self.build_dependencies(pass_credentials)?;
+                render()
+            }
+            done => done,
+        };
+        Ok(done.map_err(|failed| self.told("helm template", failed))?)
+    }
+
+    /// `helm dependency build`, with the repositories that `Chart.yaml` names. Helm knows none of its own there, unless
+    /// whoever runs the sidecar gave it a list with credentials.
+    fn build_dependencies(&self, pass_credentials: bool) -> Result<(), Refusal> {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        if std::env::var_os("HELM_REPOSITORY_CONFIG").is_some_and(|file| !file.is_empty()) {
+            let built = self.run(&words(&["dependency", "build", "."]), &[], None);
+            return built.map(|_| ()).map_err(|failed| self.told("helm dependency build", failed).into());
+        }
+        let home = Home::new(self.chart);
+        let set = home.variables();
+        for (number, address) in self.repositories().iter().enumerate() {
+            let name = format!("repository-{number}");
+            let mut add = words(&["repo", "add", &name, address]);
+            add.extend(pass_credentials.then(|| "--pass-credentials".into()));
+            self.run(&add, &set, None).map_err(|failed| self.told("helm repo add", failed))?;
+        }
+        let built = self.run(&words(&["dependency", "build", "."]), &set, None);
+        built.map(|_| ()).map_err(|failed| self.told("helm dependency build", failed).into())
+    }
+
+    /// The chart repositories of `Chart.yaml` and `requirements.yaml`, each once; what is wrong there, Helm says.
+    fn repositories(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for file in ["Chart.yaml", "requirements.yaml"] {
+            let text = std::fs::read_to_string(self.chart.join(file)).unwrap_or_default();
+            let Ok(about) = Value::parse(&text, 0) else { continue };
+            let dependencies = about.get("dependencies").and_then(Value::list).unwrap_or_default();
+            let addresses = dependencies.iter().filter_map(|one| one.get("repository")?.text());
+            for address in addresses.filter(|address| address.starts_with("https://") || address.starts_with("http://"))
+            {
+                if !found.iter().any(|known| known == address) {
+                    found.push(address.to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    fn run(
+        &self,
+        words: &[OsString],
+        set: &[(&str, String)],
+        stdin: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Zeroizing<Vec<u8>>, Failed> {
+        let command: Vec<OsString> = [self.program.clone()].into_iter().chain(words.iter().cloned()).collect();
+        let call = Call {
+            command: &command,
+            variables: &VARIABLES,
+            prefixes: &[],
+            set,
+            folder: Some(self.chart),
+            stdin,
+            out_max_bytes: OUT_MAX_BYTES,
+            group: Group::Ours,
+        };
+        let output = call.run(self.deadline.end()).map_err(Failed::NotDone)?;
+        if !output.status.success() {
+            return Err(Failed::Said(Zeroizing::new(String::from_utf8_lossy(&output.err).into_owned())));
+        }
+        if output.has_more {
+            return Err(Failed::TooMuch);
+        }
+        Ok(output.out)
+    }
+
+    fn told(&self, what: &str, failed: Failed) -> Finding {
+        let finding = |title: String| Finding::refused("helm-failed", title);
+        match failed {
+            Failed::NotDone(Failure::TooLate) => {
+                finding(format!("{what} did not end within {}", self.deadline.in_words()))
+                    .help("does a dependency's repository answer? Packaged dependencies in `charts/` need none")
+            }
+            Failed::NotDone(failure) => Finding::usage("helm-failed", format!("{what} {failure}"))
+                .help("whoever runs the sidecar: it needs a `helm` on its PATH, or `helm` in its configuration"),
+            Failed::TooMuch => finding(format!("{what} printed more than {} MiB", OUT_MAX_BYTES >> 20))
+                .help("Argo CD takes no larger answer from a plugin"),
+            Failed::Said(said) => {
+                let lines = self.scrubbed(&said);
+                let finding = finding(format!("{what} failed")).at(Place::file("Chart.yaml"));
+                let finding = lines.into_iter().fold(finding, Finding::found);
+                finding.help("the same on your machine, in the chart's folder: helm template . with these values")
+            }
+        }
+    }
+
+    /// What Helm said, line by line, without the user's secrets, and with paths as they are in the repository.
+    fn scrubbed(&self, said: &str) -> Vec<String> {
+        let own = self.chart.display().to_string();
+        let mut lines: Vec<String> = Vec::new();
+        for line in said.lines().filter(|line| !line.trim().is_empty()) {
+            let line = line.replace(&format!("{own}/"), "").replace(&own, ".");
+            lines.push(self.scrubber.line(&line));
+        }
+        let skipped = lines.len().saturating_sub(LINES_MAX);
+        lines.drain(..skipped);
+        lines
+    }
+}
+
+/// Why Helm gave nothing.
+enum Failed {
+    NotDone(Failure),
+    TooMuch,
+    Said(Zeroizing<String>),
+}
+
+/// A place for Helm's own files, removed with the value.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(chart: &Path) -> Self {
+        Self(chart.join(format!("{HOME}{}", std::process::id())))
+    }
+
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let below = |name: &str| self.0.join(name).display().to_string();
+        vec![
+            ("HELM_CACHE_HOME", below("cache")),
+            ("HELM_REPOSITORY_CACHE", below("cache/repository")),
+            ("HELM_REPOSITORY_CONFIG", below("repositories.yaml")),
+        ]
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

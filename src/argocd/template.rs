@@ -1,0 +1,260 @@
+//! Helm's command line: what Argo CD's own Helm support passes, and the same to our reader of values.
+//!
+//! Source: `util/helm/cmd.go` and `reposerver/repository/repository.go` of Argo CD 3.2. Two things differ, and neither in
+//! what is rendered: inline values go through stdin instead of a temporary file, and names are in order instead of in a
+//! random one.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::application::Application;
+use super::parameters::{Assignments, Parameters};
+use super::repository::{Repository, ValuesFile};
+use super::substitute::substitute;
+use crate::report::{Finding, Refusal};
+use crate::values::{Layer, Request, Set, SetKind, Stands};
+
+/// How messages call the values of the parameter `values`.
+const INLINE: &str = "<parameter values>";
+
+/// One `helm template`. No `Debug`: values may be keys.
+pub struct Template {
+    release: String,
+    /// The namespace for the chart; empty if nobody said one.
+    pub namespace: String,
+    kube_version: String,
+    api_versions: Vec<String>,
+    sets: Vec<Set>,
+    values_files: Vec<ValuesFile>,
+    inline: Option<Zeroizing<String>>,
+    skips_crds: bool,
+    skips_schema: bool,
+    skips_tests: bool,
+}
+
+impl Template {
+    /// What an Application asks for.
+    ///
+    /// # Errors
+    /// A file that it may not name, a version that is none.
+    pub fn new(
+        application: &Application,
+        parameters: &Parameters,
+        repository: &Repository,
+        schemes: &[String],
+    ) -> Result<Self, Refusal> {
+        let put_in = |text: &String| substitute(text, &application.variables);
+        let names: Vec<String> = parameters.values_files.iter().map(put_in).collect();
+        let mut findings = foreign(&parameters.values_files, application);
+        if !findings.is_empty() {
+            return Err(Refusal(findings));
+        }
+        let values_files = match repository.values_files(&names, parameters.ignores_missing, schemes) {
+            Ok(files) => files,
+            Err(Refusal(found)) => {
+                findings.extend(found);
+                Vec::new()
+            }
+        };
+        let set = |kind: SetKind, map: &Assignments| -> Vec<Set> {
+            let text = |text: &Zeroizing<String>| escaped(&Zeroizing::new(put_in(text)));
+            let one = |(name, value): (&String, &Zeroizing<String>)| assignment(kind, name, &text(value));
+            map.iter().map(one).collect()
+        };
+        let mut sets = [set(SetKind::Typed, &parameters.set), set(SetKind::String, &parameters.set_string)].concat();
+        for (name, path) in &parameters.set_file {
+            // More than one assignment in a name would bring a path past the look at it.
+            let file = match name.contains(['=', ',']) {
+                true => {
+                    Err(Finding::usage("parameter-value", "a name in `file-parameters` has a `=` or a comma in it")
+                        .help("each has a name of its own: `map: {NAME: PATH}`"))
+                }
+                false => repository.named(&put_in(path), "a file of `file-parameters`"),
+            };
+            match file {
+                Ok(file) => {
+                    let file = PathBuf::from(".").join(file).display().to_string();
+                    sets.push(assignment(SetKind::File, name, &escaped(&file)));
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+        let version = parameters.kube_version.as_ref().unwrap_or(&application.kube_version);
+        let kube_version = kube_version(version).unwrap_or_else(|| {
+            findings.push(
+                Finding::usage("parameter-value", "parameter `kube-version` is no version")
+                    .help("write it like \"1.31.2\""),
+            );
+            String::new()
+        });
+        if !findings.is_empty() {
+            return Err(Refusal(findings));
+        }
+        let own = |given: &Option<String>, usual: &str| given.clone().unwrap_or_else(|| usual.to_owned());
+        Ok(Self {
+            release: own(&parameters.release, application.release()),
+            namespace: own(&parameters.namespace, &application.namespace),
+            kube_version,
+            api_versions: match parameters.api_versions.as_slice() {
+                [] => application.api_versions.clone(),
+                own => own.to_vec(),
+            },
+            sets,
+            values_files,
+            inline: parameters.values.clone(),
+            skips_crds: parameters.skips_crds,
+            skips_schema: parameters.skips_schema,
+            skips_tests: parameters.skips_tests,
+        })
+    }
+
+    /// The words behind `helm`, for the chart in the working directory.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<String> = ["template", ".", "--name-template", &self.release].map(str::to_owned).to_vec();
+        let mut add = |flag: &str, value: &str| words.extend([flag.to_owned(), value.to_owned()]);
+        if !self.namespace.is_empty() {
+            add("--namespace", &self.namespace);
+        }
+        if !self.kube_version.is_empty() {
+            add("--kube-version", &self.kube_version);
+        }
+        self.sets.iter().for_each(|set| add(set.kind.flag(), &set.text));
+        self.values_files.iter().for_each(|file| add("--values", file.word()));
+        if self.inline.is_some() {
+            add("--values", "-");
+        }
+        self.api_versions.iter().for_each(|version| add("--api-versions", version));
+        let switches = [
+            ("--include-crds", !self.skips_crds),
+            ("--skip-schema-validation", self.skips_schema),
+            ("--skip-tests", self.skips_tests),
+        ];
+        words.extend(switches.into_iter().filter(|(_, is_on)| *is_on).map(|(flag, _)| flag.to_owned()));
+        words.into_iter().map(OsString::from).collect()
+    }
+
+    /// What Helm reads from stdin.
+    pub fn stdin(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.inline.as_ref().map(|text| Zeroizing::new(text.as_bytes().to_vec()))
+    }
+
+    /// The same values for our own reader.
+    pub fn request(&self) -> Request {
+        let inline = self.inline.iter().map(|text| Layer {
+            file: INLINE.to_owned(),
+            text: text.clone(),
+            stands: Stands::Whole,
+            mapping: None,
+        });
+        Request {
+            chart: Some(PathBuf::from(".")),
+            files: self.values_files.iter().map(|file| file.word().to_owned()).collect(),
+            layers: inline.collect(),
+            set: self.sets.clone(),
+            ..Request::default()
+        }
+    }
+
+    /// The values files of the repository, for the rules.
+    pub fn files(&self) -> Vec<String> {
+        let file = |file: &ValuesFile| match file {
+            ValuesFile::File(name) => Some(name.clone()),
+            ValuesFile::Address(_) => None,
+        };
+        self.values_files.iter().filter_map(file).collect()
+    }
+
+    /// The inline values and how messages call them.
+    pub fn inline(&self) -> Option<(&'static str, &str)> {
+        self.inline.as_ref().map(|text| (INLINE, text.as_str()))
+    }
+}
+
+fn assignment(kind: SetKind, name: &str, value: &str) -> Set {
+    Set { kind, text: Zeroizing::new(format!("{name}={value}")), place: None }
+}
+
+/// Values files of another source of the Application, which Argo CD does not hand to a plugin.
+fn foreign(names: &[String], application: &Application) -> Vec<Finding> {
+    let is_foreign = |name: &&String| {
+        let reference = name.strip_prefix('$').and_then(|rest| rest.split_once('/'));
+        reference.is_some_and(|(source, _)| {
+            let plain = source.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+            plain && !source.is_empty() && !application.variables.contains_key(source)
+        })
+    };
+    let finding = |_: &String| {
+        Finding::usage("foreign-values-file", "a values file of another source of the Application")
+            .found("Argo CD hands a plugin only its own source (argoproj/argo-cd#12476)")
+            .help("put the file into this source's repository")
+    };
+    names.iter().filter(is_foreign).map(finding).collect()
+}
+
+/// Commas belong to the value, unless it is a list; one behind a backslash is escaped already.
+fn escaped(value: &str) -> Zeroizing<String> {
+    if value.starts_with('{') && value.ends_with('}') {
+        return Zeroizing::new(value.to_owned());
+    }
+    let mut text = Zeroizing::new(String::with_capacity(value.len() + 8));
+    let mut before = None;
+    for c in value.chars() {
+        if c == ',' && before != Some('\\') {
+            text.push('\\');
+        }
+        text.push(c);
+        before = Some(c);
+    }
+    text
+}
+
+/// A version as Argo CD passes it on: its numbers, without a `v` before and without what follows them. `None`: it is none.
+fn kube_version(version: &str) -> Option<String> {
+    let version = version.trim_start();
+    if version.is_empty() {
+        return Some(String::new());
+    }
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    let parts: Vec<&str> = version[..end].trim_end_matches('.').split('.').collect();
+    // `1..2`: what follows the first number is left out, as there.
+    let known: Vec<&str> = parts.iter().copied().take_while(|part| !part.is_empty()).collect();
+    let plain = |part: &&str| part.parse::<u64>().map(|number| number.to_string()).ok();
+    let numbers: Option<Vec<String>> = known.iter().map(plain).collect();
+    numbers.filter(|numbers| numbers.len() >= 2).map(|numbers| numbers.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_are_escaped_once_and_not_in_lists() {
+        for (value, expected) in [
+            ("a,b", "a\\,b"),
+            ("a\\,b", "a\\,b"),
+            ("{a,b}", "{a,b}"),
+            ("{a,b", "{a\\,b"),
+            ("a,,b", "a\\,\\,b"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(value).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn versions_are_passed_on_without_their_suffix() {
+        for (version, expected) in [
+            ("", Some("")),
+            ("1.31.2", Some("1.31.2")),
+            ("v1.30.4-eks-a737599", Some("1.30.4")),
+            ("1.29+", Some("1.29")),
+            ("1", None),
+            ("x", None),
+        ] {
+            assert_eq!(kube_version(version).as_deref(), expected, "{version}");
+        }
+    }
+}

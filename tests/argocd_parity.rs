@@ -1,0 +1,295 @@
+//! With nothing to put in, `argocd generate` prints the same bytes as the `helm template` that Argo CD itself would run.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use common::{HELMS, helm_binary, root};
+use serde_json::{Value, json};
+use std::io::Write as _;
+
+/// Version and API versions of the cluster, as Argo CD tells them.
+const KUBE: [&str; 4] = ["--kube-version", "1.31.2", "--api-versions", "apps/v1/Deployment"];
+
+/// What an Application sets, and the command line that Argo CD's own Helm support would make of it.
+struct Case {
+    name: &'static str,
+    path: &'static str,
+    parameters: Value,
+    /// Behind `helm template . --name-template obs --namespace prod`, `KUBE` and `--include-crds`, unless `whole`.
+    helm: Vec<&'static str>,
+    /// All words behind `helm template .`.
+    whole: bool,
+    stdin: &'static str,
+}
+
+fn case(name: &'static str, parameters: Value, helm: &[&'static str]) -> Case {
+    Case { name, path: "apps/obs", parameters, helm: helm.to_vec(), whole: false, stdin: "" }
+}
+
+fn cases() -> Vec<Case> {
+    let list = |name: &str, items: &[&str]| json!([{"name": name, "array": items}]);
+    let inline = "from: inline\nreplicas: 7\n";
+    vec![
+        case("no parameters", Value::Null, &[]),
+        case(
+            "release, namespace, versions",
+            json!([
+                {"name": "release-name", "string": "other"},
+                {"name": "namespace", "string": "elsewhere"},
+                {"name": "kube-version", "string": "v1.29.4-eks-036c24b"},
+                {"name": "api-versions", "array": ["example.com/v1/Widget", "v1"]},
+            ]),
+            &[],
+        )
+        .whole(&[
+            "--name-template",
+            "other",
+            "--namespace",
+            "elsewhere",
+            "--kube-version",
+            "1.29.4",
+            "--api-versions",
+            "example.com/v1/Widget",
+            "--api-versions",
+            "v1",
+            "--include-crds",
+        ]),
+        case(
+            "no CRDs, no tests, no schema",
+            json!([
+                {"name": "skip-crds", "string": "true"},
+                {"name": "skip-tests", "string": "true"},
+                {"name": "skip-schema-validation", "string": "true"},
+                {"name": "helm-parameters", "map": {"replicas": "many"}},
+            ]),
+            &[],
+        )
+        .whole(&[
+            "--name-template",
+            "obs",
+            "--namespace",
+            "prod",
+            "--kube-version",
+            "1.31.2",
+            "--api-versions",
+            "apps/v1/Deployment",
+            "--skip-schema-validation",
+            "--skip-tests",
+            "--set",
+            "replicas=many",
+        ]),
+        case(
+            "values files beside the chart and at the root, one through a link",
+            list(
+                "values-files",
+                &["values-production.yaml", "/shared/values.yaml", "../../shared/obs.yaml", "link.yaml"],
+            ),
+            &["--values", "values-production.yaml", "--values", "../../shared/values.yaml"],
+        )
+        .and(&["--values", "../../shared/obs.yaml", "--values", "env/a.yaml"]),
+        case(
+            "globs, in the order of their paths, around files that are named",
+            list("values-files", &["env/**/*.yaml", "env/a.yaml", "/shared/v*.yaml"]),
+            &["--values", "env/b.yaml", "--values", "env/deep/c.yaml", "--values", "env/a.yaml"],
+        )
+        .and(&["--values", "../../shared/values.yaml"]),
+        case(
+            "missing files are left out",
+            json!([
+                {"name": "values-files", "array": ["nowhere.yaml", "values-production.yaml", "no/*.yaml"]},
+                {"name": "ignore-missing-value-files", "string": "true"},
+            ]),
+            &["--values", "values-production.yaml"],
+        ),
+        case(
+            "variables of Argo CD",
+            json!([
+                {"name": "values-files", "array": ["/shared/$ARGOCD_APP_NAME.yaml"]},
+                {"name": "helm-parameters", "map": {"who": "${ARGOCD_APP_PROJECT_NAME}-$$-$UNKNOWN!"}},
+                {"name": "helm-string-parameters", "map": {"where": "$ARGOCD_APP_NAMESPACE"}},
+            ]),
+            &["--values", "../../shared/obs.yaml", "--set", "who=platform-$-!", "--set-string", "where=prod"],
+        ),
+        case(
+            "inline values win over files, parameters over both",
+            json!([
+                {"name": "values-files", "array": ["values-production.yaml"]},
+                {"name": "values", "string": inline},
+                {"name": "helm-parameters", "map": {"nested.a": "9"}},
+            ]),
+            &["--values", "values-production.yaml", "--values", "-", "--set", "nested.a=9"],
+        )
+        .reading(inline),
+        case(
+            "commas, lists, escapes",
+            json!([
+                {"name": "helm-parameters", "map": {
+                    "a": "x,y", "b": "{p,q}", "c": "x\\,y", "d.e\\.f": "1", "list[1]": "zwei", "n": "null", "t": "true",
+                }},
+                {"name": "helm-string-parameters", "map": {"s": "007,8", "t2": "true"}},
+            ]),
+            &[
+                "--set",
+                "a=x\\,y",
+                "--set",
+                "b={p,q}",
+                "--set",
+                "c=x\\,y",
+                "--set",
+                "d.e\\.f=1",
+                "--set",
+                "list[1]=zwei",
+            ],
+        )
+        .and(&["--set", "n=null", "--set", "t=true", "--set-string", "s=007\\,8", "--set-string", "t2=true"]),
+        case(
+            "values from files",
+            json!([{"name": "file-parameters", "map": {"note": "files/note.txt", "deep.er": "/shared/note.txt"}}]),
+            &["--set-file", "deep.er=../../shared/note.txt", "--set-file", "note=files/note.txt"],
+        ),
+        Case {
+            path: "apps/umbrella",
+            ..case(
+                "an umbrella chart, one of its dependencies twice",
+                json!([{"name": "values", "string": "second: {enabled: true, text: zwei}\n"}]),
+                &["--values", "-"],
+            )
+            .reading("second: {enabled: true, text: zwei}\n")
+        },
+        Case { path: "apps/missing", ..case("a dependency that is built once helm misses it", Value::Null, &[]) },
+    ]
+}
+
+impl Case {
+    fn whole(self, helm: &[&'static str]) -> Self {
+        Self { helm: helm.to_vec(), whole: true, ..self }
+    }
+
+    fn and(mut self, more: &[&'static str]) -> Self {
+        self.helm.extend(more);
+        self
+    }
+
+    fn reading(self, stdin: &'static str) -> Self {
+        Self { stdin, ..self }
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        let usual = ["--name-template", "obs", "--namespace", "prod"];
+        let head = if self.whole { Vec::new() } else { [&usual[..], &KUBE, &["--include-crds"]].concat() };
+        [&["template", "."][..], &head, &self.helm].concat()
+    }
+}
+
+/// The repository as the plugin server unpacks it.
+fn unpacked() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repo = folder.path().join("_cmp_server/4c1d2e");
+    copy(&root().join("testdata/argocd/repo"), &repo);
+    symlink("env/a.yaml", repo.join("apps/obs/link.yaml")).expect("a link");
+    // The same umbrella chart, with its dependency beside it instead of in `charts/`.
+    copy(&repo.join("apps/umbrella"), &repo.join("apps/missing"));
+    fs::rename(repo.join("apps/missing/charts/inner"), repo.join("inner")).expect("moved");
+    fs::remove_dir(repo.join("apps/missing/charts")).expect("removed");
+    let chart = "apiVersion: v2\nname: umbrella\nversion: 0.1.0\ndependencies:\n  - {name: inner, version: 0.1.0, alias: first, repository: \"file://../../inner\"}\n";
+    fs::write(repo.join("apps/missing/Chart.yaml"), chart).expect("written");
+    (folder, repo)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("a kind").is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).expect("copied")),
+        }
+    }
+}
+
+fn run(mut command: Command, stdin: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    // Who reads nothing closes the pipe.
+    let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
+    child.wait_with_output().expect("it ends")
+}
+
+fn generated(case: &Case, helm: &str, folder: &Path, repo: &Path) -> Output {
+    let sidecar = folder.join("sidecar.yaml");
+    let text = format!(
+        "apiVersion: helm-keyring/v1\nkind: Sidecar\nallowNoTarget: true\nhelm: {}\n",
+        helm_binary(helm).display()
+    );
+    fs::write(&sidecar, text).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_helm-keyring"));
+    command.args(["argocd", "generate", "--sidecar"]).arg(&sidecar).current_dir(repo.join(case.path)).env_clear();
+    command.envs([
+        ("HOME", folder.to_str().expect("UTF-8")),
+        ("ARGOCD_APP_NAME", "argocd_obs"),
+        ("ARGOCD_APP_NAMESPACE", "prod"),
+        ("ARGOCD_APP_PROJECT_NAME", "platform"),
+        ("KUBE_VERSION", "1.31.2"),
+        ("KUBE_API_VERSIONS", "apps/v1/Deployment"),
+    ]);
+    // Argo CD puts the namespace before the name, and helm's release is the name alone.
+    if case.parameters.to_string().contains("$ARGOCD_APP_NAME.") {
+        command.env("ARGOCD_APP_NAME", "obs");
+    }
+    command.env("ARGOCD_APP_PARAMETERS", case.parameters.to_string());
+    run(command, "")
+}
+
+fn templated(case: &Case, helm: &str, folder: &Path, repo: &Path) -> Output {
+    let mut command = Command::new(helm_binary(helm));
+    command.args(case.words()).current_dir(repo.join(case.path)).env_clear().env("HOME", folder);
+    run(command, case.stdin)
+}
+
+#[test]
+fn the_bytes_are_those_of_helm_template() {
+    let cases = cases();
+    assert_eq!(cases.len(), 12);
+    for helm in HELMS {
+        for case in &cases {
+            let (folder, repo) = unpacked();
+            let ours = generated(case, helm, folder.path(), &repo);
+            let told = String::from_utf8_lossy(&ours.stderr);
+            assert!(ours.status.success(), "{helm}, {}:\n{told}", case.name);
+            assert_eq!(told, "", "{helm}, {}", case.name);
+            // After ours, which had to build the dependencies; and it left nothing else behind.
+            let names =
+                fs::read_dir(repo.join(case.path)).expect("a folder").map(|entry| entry.expect("one").file_name());
+            let left = names.filter(|name| {
+                let name = name.to_string_lossy();
+                name.starts_with('.') || (name == "Chart.lock" && case.path != "apps/missing")
+            });
+            assert_eq!(left.collect::<Vec<_>>(), Vec::<std::ffi::OsString>::new(), "{helm}, {}", case.name);
+            let theirs = templated(case, helm, folder.path(), &repo);
+            assert!(theirs.status.success(), "{helm}, {}:\n{}", case.name, String::from_utf8_lossy(&theirs.stderr));
+            let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(text(&ours), text(&theirs), "{helm}, {}", case.name);
+            assert!(ours.stdout == theirs.stdout && ours.stdout.len() > 100, "{helm}, {}", case.name);
+        }
+    }
+}
+
+#[test]
+fn a_dependency_that_may_not_be_built_is_refused() {
+    let (folder, repo) = unpacked();
+    let never =
+        Case { path: "apps/missing", ..case("never", json!([{"name": "dependency-build", "string": "never"}]), &[]) };
+    for helm in HELMS {
+        let refused = generated(&never, helm, folder.path(), &repo);
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(told.starts_with("error[helm-failed]: helm template failed"), "{told}");
+        assert!(told.contains("missing in charts/ directory"), "{told}");
+        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    }
+}
