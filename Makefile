@@ -3,7 +3,7 @@ SHELL := bash
 # A recipe is one bash script: it stops at the first command that fails.
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt bench fuzz package
+.PHONY: help demo test fmt bench fuzz package image
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ test: ## everything CI checks, in its order; the first time it fetches Helms and
 package: ## build, then write the packaged Helm plugins into dist/
 	cargo build --release --locked
 	python3 tools/package.py target/release/helm-keyring
+
+image: ## build and try the image of the sidecar for Argo CD: a static program, $HELM (or a fetched Helm 3.19.0), CA certificates
+	bash deploy/argocd/build.sh
 
 fmt: ## format the code
 	cargo fmt

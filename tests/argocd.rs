@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use argocd::{Application, DEADLINE, Server, Sidecar, app_env, parameters_env};
-use common::{HELMS, KEYS, chart, helm_binary, keyring_bytes, lock_numbered, root};
+use common::{HELMS, KEYS, chart, copy, helm_binary, keyring_bytes, lock_numbered, root};
 use openbao::{OpenBao, ROOT};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,18 +57,6 @@ impl Repo {
 /// The user's own key, for the environment `own`.
 fn good() -> String {
     fs::read_to_string(common::ci("lightrun", "values-good.yaml")).expect("values")
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        match entry.file_type().expect("a kind").is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).expect("copied")),
-        }
-    }
 }
 
 /// What is mounted into the sidecar, and its own variables.

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use common::{HELMS, helm_binary, root};
+use common::{HELMS, copy, helm_binary, root};
 use serde_json::{Value, json};
 use std::io::Write as _;
 
@@ -201,18 +201,6 @@ fn unpacked() -> (tempfile::TempDir, PathBuf) {
     (folder, repo)
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        match entry.file_type().expect("a kind").is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).expect("copied")),
-        }
-    }
-}
-
 fn run(mut command: Command, stdin: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
@@ -290,6 +278,68 @@ fn a_dependency_that_may_not_be_built_is_refused() {
         let told = String::from_utf8_lossy(&refused.stderr);
         assert!(told.starts_with("error[helm-failed]: helm template failed"), "{told}");
         assert!(told.contains("missing in charts/ directory"), "{told}");
+        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    }
+}
+
+/// A repository of charts on this machine; it ends with the value.
+struct Charts(std::process::Child, u16);
+
+impl Charts {
+    fn serve(folder: &Path) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let mut command = Command::new("python3");
+        command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(folder);
+        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("python3 starts");
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "the server does not answer");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Self(server, port)
+    }
+}
+
+impl Drop for Charts {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Helm knows no repositories there: those that Chart.yaml names are added for the time of the build.
+#[test]
+fn a_dependency_comes_from_the_repository_that_the_chart_names() {
+    for helm in HELMS {
+        let (folder, repo) = unpacked();
+        let shelf = folder.path().join("shelf");
+        fs::create_dir(&shelf).expect("a folder");
+        let run = |words: &[&str]| {
+            let mut command = Command::new(helm_binary(helm));
+            command.args(words).current_dir(&shelf).env_clear().env("HOME", folder.path());
+            let output = command.output().expect("helm starts");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        let charts = Charts::serve(&shelf);
+        let address = format!("http://127.0.0.1:{}", charts.1);
+        run(&["package", repo.join("inner").to_str().expect("UTF-8")]);
+        run(&["repo", "index", ".", "--url", &address]);
+        let chart = repo.join("apps/missing/Chart.yaml");
+        let text = fs::read_to_string(&chart).expect("a chart");
+        fs::write(&chart, text.replace("file://../../inner", &address)).expect("written");
+        let case = Case { path: "apps/missing", ..case("over http", Value::Null, &[]) };
+        let ours = generated(&case, helm, folder.path(), &repo);
+        let told = String::from_utf8_lossy(&ours.stderr);
+        assert!(ours.status.success(), "{helm}:\n{told}");
+        // Now the dependency is there, and Helm renders it by itself.
+        let theirs = templated(&case, helm, folder.path(), &repo);
+        assert!(ours.stdout == theirs.stdout && ours.stdout.len() > 100, "{helm}");
+        assert!(String::from_utf8_lossy(&ours.stdout).contains("name: obs-"), "{helm}");
+        drop(charts);
+        fs::remove_dir_all(repo.join("apps/missing/charts")).expect("removed");
+        let refused = generated(&case, helm, folder.path(), &repo);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.starts_with("error[helm-failed]: helm repo add failed"), "{helm}: {told}");
         assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
     }
 }

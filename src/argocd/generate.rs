@@ -10,7 +10,7 @@ use super::application::Application;
 use super::helm::Helm;
 use super::parameters::Parameters;
 use super::quiet::Quiet;
-use super::readable::refuse_unreadable;
+use super::readable::{empty, refuse_unreadable};
 use super::repository::Repository;
 use super::secrecy::{is_named_so, is_plain_word};
 use super::sidecar::{Sidecar, hidden};
@@ -161,12 +161,6 @@ fn refuse_commits(application: &Application, selections: &[Selection]) -> Result
         }
         _ => Ok(()),
     }
-}
-
-fn empty() -> Finding {
-    Finding::refused("empty-input", "the chart rendered nothing")
-        .found("an empty answer is success for Argo CD, which would then prune everything")
-        .help("check the values: is all of the chart turned off?")
 }
 
 /// The same refusal as of the pipe, with what can be done here.

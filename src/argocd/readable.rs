@@ -11,6 +11,7 @@ use crate::yaml;
 /// quotes as a whole in the Application's status (both run with 3.2.12).
 pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
     let mut findings = Vec::new();
+    let mut objects = 0;
     for (number, range) in split(stream).into_iter().enumerate() {
         let piece = &stream[range];
         if is_empty(piece) {
@@ -22,7 +23,9 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
                     .found(format!("Argo CD would leave it out in silence{}", from(piece)))
                     .help("write `---` before it in the template"),
             );
-        } else if !has_kind(piece) {
+        } else if has_kind(piece) {
+            objects += 1;
+        } else if !is_null(piece) {
             findings.push(
                 Finding::refused("no-kind", "a document has no `kind`")
                     .found(format!("Argo CD would show all of it in the Application's status{}", from(piece)))
@@ -30,7 +33,17 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
             );
         }
     }
+    if findings.is_empty() && objects == 0 {
+        findings.push(empty());
+    }
     if findings.is_empty() { Ok(()) } else { Err(Refusal(findings)) }
+}
+
+/// For a chart without any object.
+pub fn empty() -> Finding {
+    Finding::refused("empty-input", "the chart rendered nothing")
+        .found("an empty answer is success for Argo CD, which would then prune everything")
+        .help("check the values: is all of the chart turned off?")
 }
 
 fn lines(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -50,15 +63,18 @@ fn has_kind(piece: &[u8]) -> bool {
     let first = lines(piece).next().unwrap_or_default();
     let is_bare = !first.starts_with(b"---") || is_empty(first);
     let says_it = |line: &[u8]| line.strip_prefix(b"kind:").is_some_and(|kind| !kind.trim_ascii().is_empty());
-    (is_bare && lines(piece).any(says_it)) || is_object(piece)
+    let is_object =
+        |value: yaml::Value| value.get("kind").and_then(yaml::Value::text).is_some_and(|kind| !kind.is_empty());
+    (is_bare && lines(piece).any(says_it)) || parsed(piece).is_some_and(is_object)
 }
 
-fn is_object(piece: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(piece) else { return false };
-    let Ok(value) = yaml::Value::parse(text, 0) else { return false };
-    value.get("kind").and_then(yaml::Value::text).is_some_and(|kind| !kind.is_empty())
-        // Written as `null`, it is as good as not there.
-        || matches!(value.data, yaml::Data::Null)
+/// Written as `null`, it is as good as not there.
+fn is_null(piece: &[u8]) -> bool {
+    parsed(piece).is_some_and(|value| matches!(value.data, yaml::Data::Null))
+}
+
+fn parsed(piece: &[u8]) -> Option<yaml::Value> {
+    yaml::Value::parse(std::str::from_utf8(piece).ok()?, 0).ok()
 }
 
 /// The template, as Helm names it in a comment.
@@ -89,6 +105,13 @@ mod tests {
             "\"kind\": A\n",
         ] {
             assert_eq!(ids(stream), Vec::<&str>::new(), "{stream}");
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_is_refused() {
+        for stream in ["", "---\n# nothing\n", "---\nnull\n---\n~\n", "...\n"] {
+            assert_eq!(ids(stream), ["empty-input"], "{stream}");
         }
     }
 

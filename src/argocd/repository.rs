@@ -329,6 +329,29 @@ mod tests {
         assert_eq!(refusal("../../../other"), refusal("../../../nothing"));
     }
 
+    proptest::proptest! {
+        /// However a name is made of what leads away and back, no file outside is found.
+        #[test]
+        fn no_name_leads_out(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "..", ".", "", "up", "_cmp_server", "5d1f", "apps", "obs", "env", "deep", "a.yaml", "link.yaml", "token",
+                    "other", "*", "**", "global.yaml", "inner.yaml", "[a-z]*",
+                ]),
+                1..9,
+            ),
+            from_root: bool,
+        ) {
+            let (_folder, repository) = unpacked();
+            let name = format!("{}{}", if from_root { "/" } else { "" }, parts.join("/"));
+            for file in repository.values_files(&[name], true, &[]).unwrap_or_default() {
+                let real = repository.chart().join(file.word()).canonicalize().unwrap();
+                proptest::prop_assert!(real.starts_with(repository.root()), "{}", real.display());
+                proptest::prop_assert!(!fs::read_to_string(real).unwrap().contains("hunter2"));
+            }
+        }
+    }
+
     #[test]
     fn globs_find_files_in_order_and_leave_named_ones_where_they_are() {
         let (_folder, repository) = unpacked();

@@ -14,7 +14,7 @@ use super::parameters::{Assignments, Parameters};
 use super::repository::{Repository, ValuesFile};
 use super::substitute::substitute;
 use crate::report::{Finding, Refusal};
-use crate::values::{Layer, Request, Set, SetKind, Stands};
+use crate::values::{Layer, Request, Set, SetKind, Stands, escaped_commas};
 
 /// How messages call the values of the parameter `values`.
 const INLINE: &str = "<parameter values>";
@@ -59,7 +59,7 @@ impl Template {
             }
         };
         let set = |kind: SetKind, map: &Assignments| -> Vec<Set> {
-            let text = |text: &Zeroizing<String>| escaped(&Zeroizing::new(put_in(text)));
+            let text = |text: &Zeroizing<String>| escaped_commas(&Zeroizing::new(put_in(text)));
             let one = |(name, value): (&String, &Zeroizing<String>)| assignment(kind, name, &text(value));
             map.iter().map(one).collect()
         };
@@ -76,7 +76,7 @@ impl Template {
             match file {
                 Ok(file) => {
                     let file = PathBuf::from(".").join(file).display().to_string();
-                    sets.push(assignment(SetKind::File, name, &escaped(&file)));
+                    sets.push(assignment(SetKind::File, name, &escaped_commas(&file)));
                 }
                 Err(finding) => findings.push(finding),
             }
@@ -193,23 +193,6 @@ fn foreign(names: &[String], application: &Application) -> Vec<Finding> {
     names.iter().filter(is_foreign).map(finding).collect()
 }
 
-/// Commas belong to the value, unless it is a list; one behind a backslash is escaped already.
-fn escaped(value: &str) -> Zeroizing<String> {
-    if value.starts_with('{') && value.ends_with('}') {
-        return Zeroizing::new(value.to_owned());
-    }
-    let mut text = Zeroizing::new(String::with_capacity(value.len() + 8));
-    let mut before = None;
-    for c in value.chars() {
-        if c == ',' && before != Some('\\') {
-            text.push('\\');
-        }
-        text.push(c);
-        before = Some(c);
-    }
-    text
-}
-
 /// A version as Argo CD passes it on: its numbers, without a `v` before and without what follows them. `None`: it is none.
 fn kube_version(version: &str) -> Option<String> {
     let version = version.trim_start();
@@ -229,20 +212,6 @@ fn kube_version(version: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commas_are_escaped_once_and_not_in_lists() {
-        for (value, expected) in [
-            ("a,b", "a\\,b"),
-            ("a\\,b", "a\\,b"),
-            ("{a,b}", "{a,b}"),
-            ("{a,b", "{a\\,b"),
-            ("a,,b", "a\\,\\,b"),
-            ("", ""),
-        ] {
-            assert_eq!(escaped(value).as_str(), expected);
-        }
-    }
 
     #[test]
     fn versions_are_passed_on_without_their_suffix() {

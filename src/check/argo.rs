@@ -12,7 +12,7 @@ use super::values::{self, Mapping};
 use crate::manifest::shown_name;
 use crate::profile::Profile;
 use crate::rules::{Stands, rotate_in_gitops, unsafe_scalar};
-use crate::values::{Layer, Request, Set, SetKind, Stands as Where};
+use crate::values::{Layer, Request, Set, SetKind, Stands as Where, escaped_commas};
 use crate::yaml::{Data, Node, Value};
 
 /// Looks at an Application.
@@ -239,17 +239,11 @@ fn parameters(helm: Option<&Value>, text: &Text<'_>) -> Vec<Set> {
         let is_text = matches!(parameter.get("forceString").map(|force| &force.data), Some(Data::Bool(true)));
         Some(Set {
             kind: if is_text { SetKind::String } else { SetKind::Typed },
-            text: Zeroizing::new(format!("{name}={}", escaped(value.text().unwrap_or_default()).as_str())),
+            text: Zeroizing::new(format!("{name}={}", escaped_commas(value.text().unwrap_or_default()).as_str())),
             place: Some(text.place(value.span.start..value.span.end)),
         })
     };
     items(helm.and_then(|helm| helm.get("parameters"))).filter_map(set).collect()
-}
-
-/// As Argo CD writes it for `--set`: commas belong to the value, unless it is a list.
-fn escaped(value: &str) -> Zeroizing<String> {
-    let is_list = value.starts_with('{') && value.ends_with('}') && !value.starts_with("{{");
-    Zeroizing::new(if is_list { value.to_owned() } else { value.replace(',', "\\,") })
 }
 
 fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {

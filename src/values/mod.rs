@@ -24,7 +24,7 @@ use crate::yaml::{Data, Position, Span, Value};
 pub use files::{Files, Stands};
 use merge::{Map, Nulls, overlay};
 use set::Written;
-pub use set::{Set, SetKind};
+pub use set::{Set, SetKind, escaped_commas};
 
 /// What a Helm command line says about values. No `Debug`: it may hold keys.
 #[derive(Clone, Default)]

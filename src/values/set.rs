@@ -52,6 +52,24 @@ pub struct Set {
     pub place: Option<Place>,
 }
 
+/// A value for `--set` as Argo CD writes it: commas belong to the value, unless it is a `{list}`; one behind a backslash is
+/// escaped already.
+pub fn escaped_commas(value: &str) -> Zeroizing<String> {
+    if value.starts_with('{') && value.ends_with('}') {
+        return Zeroizing::new(value.to_owned());
+    }
+    let mut text = Zeroizing::new(String::with_capacity(value.len() + 8));
+    let mut before = None;
+    for c in value.chars() {
+        if c == ',' && before != Some('\\') {
+            text.push('\\');
+        }
+        text.push(c);
+        before = Some(c);
+    }
+    text
+}
+
 /// One step into the values.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Step {

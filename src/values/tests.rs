@@ -295,3 +295,12 @@ fn object(inner: impl Strategy<Value = String> + 'static) -> impl Strategy<Value
         format!("{{{}}}", entries.join(", "))
     })
 }
+
+#[test]
+fn commas_are_escaped_once_and_not_in_lists() {
+    for (value, expected) in
+        [("a,b", "a\\,b"), ("a\\,b", "a\\,b"), ("{a,b}", "{a,b}"), ("{a,b", "{a\\,b"), ("a,,b", "a\\,\\,b"), ("", "")]
+    {
+        assert_eq!(escaped_commas(value).as_str(), expected);
+    }
+}

@@ -169,6 +169,19 @@ pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("a kind").is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).expect("copied")),
+        }
+    }
+}
+
 /// Writes a `keyring.lock` that locks these keys, exactly as they are: `(KEYRING/ENVIRONMENT, field, number, key)`.
 pub fn lock_all(folder: &Path, profile: &str, lines: &[(&str, &str, u32, &str)]) {
     let profile = helm_keyring::profile::load(profile, folder).expect("a profile");
