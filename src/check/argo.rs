@@ -239,11 +239,19 @@ fn parameters(helm: Option<&Value>, text: &Text<'_>) -> Vec<Set> {
         let is_text = matches!(parameter.get("forceString").map(|force| &force.data), Some(Data::Bool(true)));
         Some(Set {
             kind: if is_text { SetKind::String } else { SetKind::Typed },
-            text: Zeroizing::new(format!("{name}={}", escaped_commas(value.text().unwrap_or_default()).as_str())),
+            text: Zeroizing::new(format!("{name}={}", written(value.text().unwrap_or_default()).as_str())),
             place: Some(text.place(value.span.start..value.span.end)),
         })
     };
     items(helm.and_then(|helm| helm.get("parameters"))).filter_map(set).collect()
+}
+
+/// What an ApplicationSet puts in later begins like a list, and is none yet.
+fn written(value: &str) -> Zeroizing<String> {
+    match value.starts_with("{{") {
+        true => Zeroizing::new(value.replace(',', "\\,")),
+        false => escaped_commas(value),
+    }
 }
 
 fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
