@@ -352,6 +352,29 @@ fn refusals(unreachable: &str, denied: &OpenBao) -> Vec<Refusal> {
             json!([{"name": "values-files", "array": ["../../../../../etc/passwd"]}]),
         ),
         with("a repository that names its own source", 1, Mounted::new(helm, ""), as_it_is, production()),
+        with(
+            "a profile outside of the repository",
+            1,
+            keys(),
+            &|repo| {
+                repo.write("keyring.yaml", &CONFIG.replace("profile: lightrun", "profile: ../../../../etc/profile"));
+            },
+            production(),
+        ),
+        with(
+            "a namespace that only a parameter says",
+            1,
+            Mounted::new(helm, &grant("dir: {path: keys}").replace("namespaces: [obs]", "namespaces: [other]")),
+            as_it_is,
+            json!([text("environment", "production"), text("namespace", "other")]),
+        ),
+        with(
+            "a profile of the grant that is not there",
+            5,
+            Mounted::new(helm, &grant("dir: {path: keys}").replace("source:", "profile: mine/own.yaml, source:")),
+            as_it_is,
+            production(),
+        ),
         of("marketing", "1.31.2", with("a project without a grant", 1, keys(), as_it_is, production())),
         of("", "1.31.2", with("no project: Argo CD before 3.0", 1, keys(), as_it_is, production())),
         of("observability", "", with("the source hydrator", 1, keys(), as_it_is, production())),
@@ -791,4 +814,24 @@ fn a_document_that_argo_cd_reads_otherwise_is_refused() {
     assert!(run.stderr.contains("lightrun/templates/odd.yaml") && !run.stderr.contains("hunter2"), "{}", run.stderr);
     repo.write("apps/obs/templates/odd.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n...\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n");
     mounted.run(&application(&repo, production)).refused(1, "lost-document");
+}
+
+/// Nothing that only a trusted file may say counts: a template that is not even there does no harm.
+#[test]
+fn what_the_repository_may_not_say_is_ignored() {
+    let repo = Repo::new();
+    let mounted = Mounted::with_keys(HELMS[0], &KEYS[..2]);
+    let production = || json!([text("environment", "production")]);
+    let usual = mounted.run(&application(&repo, production()));
+    usual.done();
+    let more = "profile: lightrun\n    template: nowhere.yaml\n    secretStore: {name: mine}";
+    for source in
+        ["exec: {command: [touch, /tmp/owned]}", "vault: {path: a/b, address: 'https://evil.example'}", "values: {}"]
+    {
+        let config = CONFIG.replace("profile: lightrun", more).replace("dir: {path: keys}", source);
+        repo.write("keyring.yaml", &config);
+        let run = mounted.run(&application(&repo, production()));
+        run.done();
+        assert_eq!((run.stdout, run.stderr.lines().count()), (usual.stdout.clone(), 1), "{source}");
+    }
 }

@@ -73,7 +73,10 @@ impl Access<'_> {
                         environment: Some(environment.clone()),
                         ..overrides.clone()
                     };
-                    for selection in config.select(&with(named, granted.as_ref()))? {
+                    // What is wrong with a profile of the sidecar's is the sidecar's own affair.
+                    let of_sidecar = granted.as_ref().is_some_and(|granted| granted.profile.is_some());
+                    let selected = config.select(&with(named, granted.as_ref()));
+                    for selection in selected.map_err(|refusal| if of_sidecar { hidden(refusal) } else { refusal })? {
                         refuse_without_store(&selection)?;
                         selections.push(selection);
                     }
