@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 use zeroize::Zeroizing;
 
 const ERR_MAX_BYTES: usize = 64 << 10;
@@ -116,11 +117,19 @@ impl Call<'_> {
         let until = until.min(Instant::now() + AFTERWARDS);
         let (out, err) = (received(&out, until), received(&err, until));
         let status = match ended.map_err(Failure::Lost)? {
-            Ended::By(status) => status,
-            Ended::TooLate => return Err(Failure::TooLate),
-            Ended::Stopped => return Err(Failure::Stopped),
+            Ended::By(status) if out.is_some() && err.is_some() => status,
+            left => {
+                if self.group == Group::Ours {
+                    end_others_of_our_group();
+                }
+                return Err(match left {
+                    Ended::By(_) => Failure::KeptOpen,
+                    Ended::TooLate => Failure::TooLate,
+                    Ended::Stopped => Failure::Stopped,
+                });
+            }
         };
-        let (Some(mut out), Some(err)) = (out, err) else { return Err(Failure::KeptOpen) };
+        let (mut out, err) = (out.unwrap_or_default(), err.unwrap_or_default());
         let has_more = out.len() > self.out_max_bytes;
         out.truncate(self.out_max_bytes);
         Ok(Output { status, out, has_more, err })
@@ -206,7 +215,7 @@ fn wait(child: &mut Child, until: Instant, group: Group) -> io::Result<Ended> {
         if let Some(status) = child.try_wait()? {
             return Ok(Ended::By(status));
         }
-        if is_stopped(child.id()) {
+        if is_stopped(child) {
             ended = Ended::Stopped;
             break;
         }
@@ -217,19 +226,45 @@ fn wait(child: &mut Child, until: Instant, group: Group) -> io::Result<Ended> {
 }
 
 /// Where the system does not say so in this way, it ends at the deadline.
-fn is_stopped(process: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+fn is_stopped(child: &Child) -> bool {
+    pid(child).and_then(stat).is_some_and(|stat| stat.starts_with('T'))
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 /// Ends it, and with a group of its own all that it started.
 fn end(child: &mut Child, group: Group) {
-    match i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+    match pid(child) {
         Some(leader) if group == Group::Own => {
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+            let _ = kill_process_group(leader, Signal::KILL);
         }
         _ => {
             let _ = child.kill();
         }
     }
+}
+
+/// Ends all others of our own group, if it is ours to lead: what a failed program has started, and would go on.
+///
+/// Where the system does not list processes in `/proc`, they are left to whoever ends the group.
+fn end_others_of_our_group() {
+    let own = getpid();
+    if getpgrp() != own {
+        return;
+    }
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let Some(process) = number.and_then(Pid::from_raw).filter(|process| *process != own) else { continue };
+        if stat(process).and_then(|stat| stat.split_whitespace().nth(2)?.parse().ok()) == Some(own.as_raw_pid()) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+}
+
+/// What the system tells of a process behind its name: state, parent, group.
+fn stat(process: Pid) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_pid())).ok()?;
+    stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned())
 }

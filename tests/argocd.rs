@@ -48,6 +48,17 @@ impl Repo {
         self.0.path()
     }
 
+    /// With another chart, and without a keyring.yaml.
+    fn of_chart(from: &Path) -> Self {
+        let repo = Self::new();
+        for file in ["keyring.yaml", "keyring.lock"] {
+            fs::remove_file(repo.path().join(file)).expect("removed");
+        }
+        fs::remove_dir_all(repo.path().join("apps/obs")).expect("removed");
+        copy(from, &repo.path().join("apps/obs"));
+        repo
+    }
+
     fn write(&self, file: &str, text: &str) -> &Self {
         fs::write(self.path().join(file), text).expect("written");
         self
@@ -834,4 +845,187 @@ fn what_the_repository_may_not_say_is_ignored() {
         run.done();
         assert_eq!((run.stdout, run.stderr.lines().count()), (usual.stdout.clone(), 1), "{source}");
     }
+}
+
+/// A file of the sidecar, and every way that was found to it: nothing of it is ever in what is printed or said.
+#[test]
+fn no_file_of_the_sidecar_is_read() {
+    let (token, mounted) =
+        (tempfile::NamedTempFile::new().expect("a file"), Mounted::new(HELMS[0], "allowNoTarget: true\n"));
+    fs::write(token.path(), "hunter2: hunter2-of-the-sidecar\n").expect("written");
+    let token = token.path().to_str().expect("UTF-8");
+    let unpacked = tempfile::tempdir().expect("a folder");
+    let chart = unpacked.path().join("_cmp_server/0123/apps/obs");
+    copy(&root().join("testdata/argocd/repo/apps/obs"), &chart);
+    let within = |name: &str| {
+        let file = chart.join(name);
+        fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+        fs::write(file, "a: 1\n").expect("written");
+    };
+    // Helm would read `TOKEN` beside the file that was looked at.
+    within(&format!("b={token}"));
+    within("x");
+    within(&format!("x,{token}"));
+    within("a\\");
+    within(&format!("a\\\\,k={token}"));
+    symlink(format!("x,{token}"), chart.join("comma.yaml")).expect("a link");
+    symlink(format!("a\\\\,k={token}"), chart.join("backslash")).expect("a link");
+    symlink(token, chart.join("away.yaml")).expect("a link");
+    let file = |map: Value| json!([{"name": "file-parameters", "map": map}]);
+    let values = |name: &str| json!([{"name": "values-files", "array": [name]}]);
+    let tries = [
+        file(json!({"a\\": format!("b={token}")})),
+        file(json!({format!("a={token},b"): "x"})),
+        file(json!({"n": "backslash"})),
+        file(json!({"n": token})),
+        file(json!({"n": format!("{{{token}}}")})),
+        file(json!({"n": "https://user:hunter2@example.com/x"})),
+        values("comma.yaml"),
+        values("comma*"),
+        values(&format!("x,{token}")),
+        values("away.yaml"),
+        values(token),
+        values(&format!("../../../../../../..{token}")),
+    ];
+    for parameters in tries {
+        let env = app_env("obs", "obs", "observability", "apps/obs", &parameters, "1.31.2");
+        let own: Vec<(&str, &str)> = env.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let run = keyring_bytes(&chart, &["argocd", "generate"], &[mounted.variables(), own].concat(), b"");
+        assert!(run.code > 0 && run.stdout.is_empty(), "{parameters}:\n{}{}", run.stdout, run.stderr);
+        assert!(!run.stderr.contains("hunter2"), "{parameters}: {}", run.stderr);
+    }
+}
+
+/// What Helm quotes of the user's values is not told, wherever they come from.
+#[test]
+fn what_helm_quotes_is_not_told() {
+    let repo = Repo::of_chart(&root().join("testdata/argocd/repo/apps/obs"));
+    let app = repo.path().join("apps/obs");
+    let schema = r#"{"type": "object", "properties": {"db": {"type": "object", "properties": {"dbPass": {"type": "string", "pattern": "^x$"}}}}}"#;
+    let fail = "{{ fail (printf \"%v and %v\" .Values.db .Values.db.dbPass) }}\n";
+    for helm in HELMS {
+        let mounted = Mounted::new(helm, "allowNoTarget: true\n");
+        let own = "db: {dbPass: swordfish, pin: 481516, text: \"first line\\nZ9x8Y7\"}\n";
+        let write = |file: &str| {
+            repo.write(file, own);
+        };
+        let cases: [(&str, &dyn Fn(), Value); 6] = [
+            ("inline", &|| (), json!([text("values", own)])),
+            ("a file", &|| write("apps/obs/own.yaml"), json!([{"name": "values-files", "array": ["own.yaml"]}])),
+            ("the chart's own", &|| write("apps/obs/values.yaml"), Value::Null),
+            ("a parameter", &|| (), json!([{"name": "helm-string-parameters", "map": {"db.dbPass": "swordfish"}}])),
+            (
+                "beside an address that cannot be read here",
+                &|| (),
+                json!([text("values", own), {"name": "values-files", "array": ["http://me:hunter2@127.0.0.1:1/v.yaml?token=hunter2"]}]),
+            ),
+            (
+                "a name that our reader refuses",
+                &|| (),
+                json!([{"name": "helm-parameters", "map": {"db[x": "swordfish", "db.dbPass": "swordfish"}}]),
+            ),
+        ];
+        for (name, prepare, parameters) in cases {
+            prepare();
+            for (file, content) in [("values.schema.json", schema), ("templates/fail.yaml", fail)] {
+                let _ = fs::remove_file(app.join("values.schema.json"));
+                let _ = fs::remove_file(app.join("templates/fail.yaml"));
+                fs::write(app.join(file), content).expect("written");
+                let run = mounted.run(&application(&repo, parameters.clone()));
+                assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{helm}, {name}: {}", run.stderr);
+                for word in ["swordfish", "481516", "Z9x8Y7", "hunter2"] {
+                    assert!(!run.stderr.contains(word), "{helm}, {name}, {file}: {}", run.stderr);
+                }
+                if file.contains("fail") && !name.contains("address") && !name.contains("refuses") {
+                    assert!(run.stderr.contains("obs/templates/fail.yaml:1:3"), "where it was is told: {}", run.stderr);
+                }
+            }
+        }
+    }
+}
+
+/// A chart of nothing but nulls and empty lists is success with nothing for Argo CD, whatever the sidecar allows.
+#[test]
+fn nothing_is_never_success() {
+    let chart =
+        common::folder(&[("Chart.yaml", "apiVersion: v2\nname: obs\nversion: 0.1.0\n"), ("templates/a.yaml", "")]);
+    let repo = Repo::of_chart(chart.path());
+    let mounted = Mounted::new(HELMS[0], "allowNoTarget: true\n");
+    for content in
+        ["null\n", "apiVersion: v1\nkind: List\nitems: []\n", "apiVersion: v1\nkind: List\nitems:\n", "# nothing\n"]
+    {
+        repo.write("apps/obs/templates/a.yaml", content);
+        mounted.run(&application(&repo, Value::Null)).refused(1, "empty-input");
+    }
+}
+
+/// A chart may not take another Application's chart, or a folder of the sidecar, for its dependency.
+#[test]
+fn a_dependency_outside_of_the_repository_is_refused() {
+    let repo = Repo::of_chart(&root().join("testdata/argocd/repo/apps/obs"));
+    let outside = common::folder(&[
+        ("Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n"),
+        ("values.yaml", "a: hunter2\n"),
+    ]);
+    let mounted = Mounted::new(HELMS[0], "allowNoTarget: true\n");
+    for address in [
+        format!("file://{}", outside.path().display()),
+        "file://../../../../..".to_owned(),
+        "file:///proc/self/cwd".to_owned(),
+    ] {
+        let chart = format!(
+            "apiVersion: v2\nname: obs\nversion: 0.1.0\ndependencies: [{{name: inner, version: 0.1.0, repository: \"{address}\"}}]\n"
+        );
+        repo.write("apps/obs/Chart.yaml", &chart);
+        let run = mounted.run(&application(&repo, Value::Null));
+        // Its own folder through another door is still in the repository, and no chart of that name.
+        if !address.contains("/proc/self") {
+            run.refused(1, "outside-repository");
+        }
+        assert!(run.stdout.is_empty() && !run.stderr.contains("hunter2"), "{}", run.stderr);
+    }
+}
+
+/// What a helm that hangs has started ends with it, also when nobody above ends the group.
+#[test]
+fn what_a_hanging_helm_has_started_ends_too() {
+    let repo = Repo::new();
+    let mounted = Mounted::new(HELMS[0], &format!("timeout: 5\n{}", grant("dir: {path: keys}")));
+    let helm = mounted.folder.path().join("bin/helm");
+    let pids = mounted.folder.path().join("pids");
+    fs::remove_file(&helm).expect("removed");
+    let script = format!("#!/bin/sh\ntrap '' TERM\n/bin/sleep 300 &\necho $! >{}\n/bin/sleep 300\n", pids.display());
+    fs::write(&helm, script).expect("written");
+    make_executable(&helm);
+    let env = app_env("obs", "obs", "observability", "apps/obs", &Value::Null, "1.31.2");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_helm-keyring"));
+    command.args(["argocd", "generate"]).current_dir(repo.path().join("apps/obs")).env_clear();
+    command.envs(mounted.variables()).envs(env).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    // As the plugin server starts it: it leads a group of its own.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let output = command.stderr(std::process::Stdio::piped()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let pid: i32 = fs::read_to_string(&pids).expect("it ran").trim().parse().expect("a number");
+    let until = Instant::now() + Duration::from_secs(5);
+    let runs = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
+    while runs() {
+        assert!(Instant::now() < until, "it still runs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A link in the place of a sealed file leads nowhere, also where no plugin server refused it before.
+#[test]
+fn a_sealed_file_that_is_a_link_out_of_the_repository_is_refused() {
+    let repo = Repo::new();
+    let unpacked = tempfile::tempdir().expect("a folder");
+    let root = unpacked.path().join("_cmp_server/0123");
+    copy(repo.path(), &root);
+    fs::write(unpacked.path().join("other.sealed"), "x").expect("written");
+    symlink(unpacked.path().join("other.sealed"), root.join("p.sealed")).expect("a link");
+    let mounted = Mounted::new(HELMS[0], &grant("sealed: {file: \"{repository}/p.sealed\", masterKeyFile: k}"));
+    let env = app_env("obs", "obs", "observability", "apps/obs", &json!([text("environment", "production")]), "1.31.2");
+    let own: Vec<(&str, &str)> = env.iter().map(|(name, value)| (&**name, &**value)).collect();
+    keyring_bytes(&root.join("apps/obs"), &["argocd", "generate"], &[mounted.variables(), own].concat(), b"")
+        .refused(1, "outside-repository");
 }

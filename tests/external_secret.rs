@@ -495,3 +495,24 @@ fn the_flag_needs_a_store_and_a_source_that_is_one() {
     keyring(folder.path(), &["render"], &[], &stream()).done();
     lightrun(&stream(), &["--mode", "dev"]).refused(2, "dev-refused");
 }
+
+#[test]
+fn it_comes_before_the_earliest_of_its_readers() {
+    let wave = |stream: &str| {
+        let run = devmesh(stream);
+        run.done();
+        json(object(&run.stdout, "ExternalSecret", "encryption-keys-keyring"))["metadata"]["annotations"]
+            ["argocd.argoproj.io/sync-wave"]
+            .clone()
+    };
+    let in_wave = |wave: &str| {
+        DEVMESH.replace(
+            "metadata: {name: seed}",
+            &format!("metadata: {{name: seed, annotations: {{argocd.argoproj.io/sync-wave: \"{wave}\"}}}}"),
+        )
+    };
+    assert_eq!(wave(DEVMESH), "-1");
+    assert_eq!(wave(&in_wave("5")), "-1");
+    assert_eq!(wave(&in_wave("-3")), "-4");
+    assert_eq!(wave(&in_wave("soon")), "-1");
+}

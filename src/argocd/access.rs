@@ -148,8 +148,10 @@ impl Access<'_> {
 
     /// A profile in a file is data, but the file must be the repository's own.
     fn refuse_foreign_profile(&self, config: &Config, reference: &str) -> Result<(), Refusal> {
-        if profile::shipped(reference).is_none() && reference.contains(['/', '.']) {
-            self.repository.file(&config.folder().join(reference), "the profile")?;
+        let file = config.folder().join(reference);
+        if profile::shipped(reference).is_none() && (reference.contains(['/', '.']) || file.symlink_metadata().is_ok())
+        {
+            self.repository.file(&file, "the profile")?;
         }
         Ok(())
     }
@@ -212,16 +214,19 @@ fn is_text(lock: Option<&str>) -> bool {
 /// `emit: ExternalSecret` needs a grant that says which store the operator reads: a repository may not.
 fn refuse_without_store(selection: &Selection) -> Result<(), Refusal> {
     let Some(finding) = selection.wrong_external_secret() else { return Ok(()) };
-    let help = match finding.id {
-        "dev-refused" => return Err(finding.at(selection.place.clone()).into()),
-        "no-secret-store" => {
-            "whoever runs the sidecar: add `secretStore: {name: NAME, kind: ClusterSecretStore}` to the grant"
+    match finding.id {
+        "dev-refused" => Err(finding.at(selection.place.clone()).into()),
+        "no-secret-store" => Err(Finding {
+            help: vec![
+                "whoever runs the sidecar: add `secretStore: {name: NAME, kind: ClusterSecretStore}` to the grant"
+                    .to_owned(),
+            ],
+            ..finding
         }
-        _ => {
-            "whoever runs the sidecar: the grant's `source` must be a store that the operator reads; else `emit: none`"
-        }
-    };
-    Err(hidden(Finding { help: vec![help.to_owned()], ..finding }.into()))
+        .into()),
+        // Its words name the place in the store.
+        _ => Err(hidden(finding.into())),
+    }
 }
 
 /// What a grant says wins over the repository.

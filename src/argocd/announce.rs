@@ -78,5 +78,5 @@ fn values(repository: &Repository) -> Map<String, Json> {
         .ok()
         .and_then(|file| read_text(&repository.chart().join(file)).ok());
     let Some(values) = text.and_then(|text| Value::parse(&text, 0).ok()) else { return Map::new() };
-    harmless(&values).into_iter().take(VALUES_MAX).map(|(path, text)| (path, Json::String(text))).collect()
+    harmless(&values, VALUES_MAX).into_iter().map(|(path, text)| (path, Json::String(text))).collect()
 }

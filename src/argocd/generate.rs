@@ -12,7 +12,6 @@ use super::parameters::Parameters;
 use super::quiet::Quiet;
 use super::readable::{empty, refuse_unreadable};
 use super::repository::Repository;
-use super::secrecy::{is_named_so, is_plain_word};
 use super::sidecar::{Sidecar, hidden};
 use super::template::Template;
 use crate::check;
@@ -22,9 +21,8 @@ use crate::profile::Profile;
 use crate::render::{self, Chosen, Request, Show};
 use crate::report::{Finding, Refusal};
 use crate::sealed::GivenMasterKey;
-use crate::source::{Deadline, Run, Scrubber, Source, Sources};
-use crate::values::{self, Known, Merged};
-use crate::yaml::{Data, Value};
+use crate::source::{Deadline, Run, Source, Sources};
+use crate::values::{self, Known};
 
 /// What Argo CD is given. It holds keys.
 pub struct Generated {
@@ -55,13 +53,15 @@ pub fn generate(
         sidecar: &sidecar,
         namespace: &template.namespace,
     };
+    // What is committed is never let through unseen.
+    let allows_no_target = sidecar.allows_no_target && !application.is_hydrated();
     let named = access.chosen()?;
     if let Some((chosen, _)) = &named {
         refuse_commits(&application, &chosen.selections)?;
     }
     let program = sidecar.helm.clone().map_or_else(|| OsString::from("helm"), OsString::from);
-    let helm = Helm { program, chart: repository.chart(), deadline, scrubber: scrubber(&template) };
-    let stream = helm.template(&template, parameters.dependency_build, parameters.passes_credentials)?;
+    let helm = Helm { program, repository, template: &template, deadline };
+    let stream = helm.template(parameters.dependency_build, parameters.passes_credentials)?;
     if render::is_blank(&stream) {
         return Err(empty().into());
     }
@@ -70,17 +70,18 @@ pub fn generate(
         None => {
             let mut notes = Vec::new();
             let overrides = Overrides { namespace: Some(template.namespace.clone()), ..Overrides::default() };
-            let chosen =
-                Chosen::by_stream(&stream, &overrides, sidecar.allows_no_target, &mut notes).map_err(no_target)?;
+            let chosen = Chosen::by_stream(&stream, &overrides, allows_no_target, &mut notes).map_err(adapted)?;
             refuse_commits(&application, &chosen.selections)?;
             (chosen, notes)
         }
     };
-    let known = values::read(&template.request()).map_err(|error| unreadable(&error))?;
+    // Helm has read them: what cannot be read here, a binary file of `file-parameters` say, is unknown, and not wrong.
+    let unreadable = |error: values::Error| Known::Unknown { reason: format!("they cannot be read here ({error})") };
+    let known = values::read(&template.request()).unwrap_or_else(unreadable);
     let sources = Sources::of(Run::within(deadline.left().unwrap_or_default()).in_group(Group::Ours));
-    let run = Delivery { chosen: &chosen, known: &known, template: &template, sidecar: &sidecar };
-    run.check(variable)?;
-    let (stream, found) = run.rendered(&stream, &sources)?;
+    let run = Delivery { chosen: &chosen, known: &known, template: &template, allows_no_target };
+    run.check(variable).map_err(adapted)?;
+    let (stream, found) = run.rendered(&stream, &sources).map_err(adapted)?;
     refuse_unreadable(&stream)?;
     sources.close();
     findings.extend(found);
@@ -92,7 +93,7 @@ struct Delivery<'d> {
     chosen: &'d Chosen,
     known: &'d Known,
     template: &'d Template,
-    sidecar: &'d Sidecar,
+    allows_no_target: bool,
 }
 
 impl Delivery<'_> {
@@ -123,7 +124,7 @@ impl Delivery<'_> {
             claimed: claimed.clone(),
             guarded,
             lock: lock.as_ref(),
-            allow_no_target: self.sidecar.allows_no_target,
+            allow_no_target: self.allows_no_target,
             show: Show::Keys,
             open: &|selection, _| quiet(sources, selection),
         };
@@ -164,49 +165,25 @@ fn refuse_commits(application: &Application, selections: &[Selection]) -> Result
 }
 
 /// The same refusal as of the pipe, with what can be done here.
-fn no_target(Refusal(findings): Refusal) -> Refusal {
-    let here = |finding: Finding| {
-        match finding.id {
-        "no-target" => Finding {
-            help: vec![
-                "put a keyring.yaml beside the chart (`helm-keyring init`); a chart without keys needs no plugin: use `helm`"
-                    .to_owned(),
-            ],
-            ..finding
-        },
-        _ => finding,
-    }
+fn adapted(Refusal(findings): Refusal) -> Refusal {
+    let adapted = |mut finding: Finding| {
+        // Flags are for whoever types; and there is no stream that anybody could look at.
+        finding.help.retain(|help| {
+            !["`-f`", "`--allow", "`--source", "`--profile", "`--emit"].iter().any(|flag| help.contains(flag))
+        });
+        finding.places.retain(|place| place.file != render::STDIN);
+        if finding.id == "no-target" {
+            finding
+                .help
+                .push("a chart without keys needs no plugin: use `helm`; else put a keyring.yaml beside it".to_owned());
+            finding.help.push("whoever runs the sidecar may let such charts pass: `allowNoTarget`".to_owned());
+        }
+        finding
     };
-    Refusal(findings.into_iter().map(here).collect())
-}
-
-fn unreadable(error: &values::Error) -> Refusal {
-    Finding::usage("values", error.to_string()).help("helm would refuse these values too").into()
+    Refusal(findings.into_iter().map(adapted).collect())
 }
 
 /// YAML whose first document is in flow style would be taken for JSON.
 fn starts_as_json(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"{")
-}
-
-/// The texts of the user's values but for plain words, since helm quotes them where a template or a schema fails. Where
-/// they cannot be read, helm says why and quotes nothing.
-fn scrubber(template: &Template) -> Scrubber {
-    let mut scrubber = Scrubber::default();
-    let request = values::Request { chart: None, ..template.request() };
-    if let Ok(Known::Values(Merged { value, .. })) = values::read(&request) {
-        learn(&value, false, &mut scrubber);
-    }
-    scrubber
-}
-
-fn learn(value: &Value, is_secret: bool, scrubber: &mut Scrubber) {
-    match &value.data {
-        Data::Text(text) if is_secret || !is_plain_word(text) => scrubber.learn(text.as_bytes()),
-        Data::List(items) => items.iter().for_each(|item| learn(item, is_secret, scrubber)),
-        Data::Map(map) => {
-            map.iter().for_each(|(name, entry)| learn(&entry.value, is_secret || is_named_so(name), scrubber));
-        }
-        _ => {}
-    }
 }

@@ -4,21 +4,22 @@
 //! ends as a whole. What it says of a failure is told without secrets and without the server's own paths.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::parameters::DependencyBuild;
+use super::repository::Repository;
 use super::template::Template;
+use super::words;
 use crate::child::{Call, Failure, Group};
 use crate::report::{Finding, Place, Refusal};
-use crate::source::{Deadline, Scrubber};
+use crate::source::Deadline;
 use crate::yaml::Value;
 
 /// Argo CD takes no larger answer from a plugin.
 const OUT_MAX_BYTES: usize = 100 << 20;
-/// Of what Helm says of a failure, so much is told: it goes into the Application's status.
-const LINES_MAX: usize = 12;
 /// Where Helm finds its own files, and what it logs in with at registries.
 const VARIABLES: [&str; 7] = [
     "HELM_CACHE_HOME",
@@ -41,12 +42,12 @@ const HOME: &str = ".helm-keyring-";
 pub struct Helm<'h> {
     /// The program.
     pub program: OsString,
-    /// The chart's folder.
-    pub chart: &'h Path,
+    /// Where the chart is.
+    pub repository: &'h Repository,
+    /// What is asked of it.
+    pub template: &'h Template,
     /// When it must be done.
     pub deadline: Deadline,
-    /// What the user gave that may be a secret.
-    pub scrubber: Scrubber,
 }
 
 impl Helm<'_> {
@@ -54,45 +55,54 @@ impl Helm<'_> {
     ///
     /// # Errors
     /// Helm's own words, without secrets; that it cannot be run, or does not end in time.
-    pub fn template(
-        &self,
-        template: &Template,
-        build: DependencyBuild,
-        pass_credentials: bool,
-    ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    pub fn template(&self, build: DependencyBuild, pass_credentials: bool) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         if build == DependencyBuild::Always {
             self.build_dependencies(pass_credentials)?;
         }
-        let had_lock = self.chart.join(LOCK).exists();
+        let had_lock = self.chart().join(LOCK).exists();
         let render = || {
-            let done = self.run(&template.words(), &[], template.stdin());
+            let done = self.run(&self.template.words(), &[], self.template.stdin());
             if !had_lock {
                 // Helm 3 writes one while it renders, and could then not build dependencies (helm/helm#6870).
-                let _ = std::fs::remove_file(self.chart.join(LOCK));
+                let _ = std::fs::remove_file(self.chart().join(LOCK));
             }
             done
         };
         let done = match render() {
-            Err(Failed::Said(said)) if build == DependencyBuild::Auto && MISSING.iter().any(|m| said.contains(m)) => {
+            Err(Failed::Ended(_, said))
+                if build == DependencyBuild::Auto && MISSING.iter().any(|m| said.contains(m)) =>
+            {
                 self.build_dependencies(pass_credentials)?;
                 render()
             }
             done => done,
         };
-        Ok(done.map_err(|failed| self.told("helm template", failed))?)
+        Ok(done.map_err(|failed| self.told(TEMPLATE, failed))?)
     }
 
     /// `helm dependency build`, with the repositories that `Chart.yaml` names. Helm knows none of its own there, unless
     /// whoever runs the sidecar gave it a list with credentials.
     fn build_dependencies(&self, pass_credentials: bool) -> Result<(), Refusal> {
+        let locals =
+            self.addresses().into_iter().filter_map(|address| Some(address.strip_prefix("file://")?.to_owned()));
+        if locals.into_iter().any(|folder| !self.repository.holds_folder(Path::new(&folder))) {
+            return Err(Finding::refused(
+                "outside-repository",
+                "a dependency of the chart is a folder outside of the repository",
+            )
+            .at(Place::file("Chart.yaml"))
+            .help("put it into the repository, and name it with `file://../NAME`")
+            .into());
+        }
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         if std::env::var_os("HELM_REPOSITORY_CONFIG").is_some_and(|file| !file.is_empty()) {
             let built = self.run(&words(&["dependency", "build", "."]), &[], None);
             return built.map(|_| ()).map_err(|failed| self.told("helm dependency build", failed).into());
         }
-        let home = Home::new(self.chart);
+        let home = Home::new(self.chart());
         let set = home.variables();
-        for (number, address) in self.repositories().iter().enumerate() {
+        let is_remote = |address: &&String| address.starts_with("https://") || address.starts_with("http://");
+        for (number, address) in self.addresses().iter().filter(is_remote).enumerate() {
             let name = format!("repository-{number}");
             let mut add = words(&["repo", "add", &name, address]);
             add.extend(pass_credentials.then(|| "--pass-credentials".into()));
@@ -102,16 +112,14 @@ impl Helm<'_> {
         built.map(|_| ()).map_err(|failed| self.told("helm dependency build", failed).into())
     }
 
-    /// The chart repositories of `Chart.yaml` and `requirements.yaml`, each once; what is wrong there, Helm says.
-    fn repositories(&self) -> Vec<String> {
+    /// Where `Chart.yaml` and `requirements.yaml` say that dependencies are, each once; what is wrong there, Helm says.
+    fn addresses(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for file in ["Chart.yaml", "requirements.yaml"] {
-            let text = std::fs::read_to_string(self.chart.join(file)).unwrap_or_default();
+            let text = std::fs::read_to_string(self.chart().join(file)).unwrap_or_default();
             let Ok(about) = Value::parse(&text, 0) else { continue };
             let dependencies = about.get("dependencies").and_then(Value::list).unwrap_or_default();
-            let addresses = dependencies.iter().filter_map(|one| one.get("repository")?.text());
-            for address in addresses.filter(|address| address.starts_with("https://") || address.starts_with("http://"))
-            {
+            for address in dependencies.iter().filter_map(|one| one.get("repository")?.text()) {
                 if !found.iter().any(|known| known == address) {
                     found.push(address.to_owned());
                 }
@@ -132,19 +140,27 @@ impl Helm<'_> {
             variables: &VARIABLES,
             prefixes: &[],
             set,
-            folder: Some(self.chart),
+            folder: Some(self.chart()),
             stdin,
             out_max_bytes: OUT_MAX_BYTES,
             group: Group::Ours,
         };
         let output = call.run(self.deadline.end()).map_err(Failed::NotDone)?;
         if !output.status.success() {
-            return Err(Failed::Said(Zeroizing::new(String::from_utf8_lossy(&output.err).into_owned())));
+            let how = match (output.status.code(), output.status.signal()) {
+                (Some(code), _) => format!("ended with exit code {code}"),
+                (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+            };
+            return Err(Failed::Ended(how, Zeroizing::new(String::from_utf8_lossy(&output.err).into_owned())));
         }
         if output.has_more {
             return Err(Failed::TooMuch);
         }
         Ok(output.out)
+    }
+
+    fn chart(&self) -> &Path {
+        self.repository.chart()
     }
 
     fn told(&self, what: &str, failed: Failed) -> Finding {
@@ -154,38 +170,37 @@ impl Helm<'_> {
                 finding(format!("{what} did not end within {}", self.deadline.in_words()))
                     .help("does a dependency's repository answer? Packaged dependencies in `charts/` need none")
             }
-            Failed::NotDone(failure) => Finding::usage("helm-failed", format!("{what} {failure}"))
+            Failed::NotDone(failure @ Failure::NotRun(_)) => Finding::usage("helm-failed", format!("{what} {failure}"))
                 .help("whoever runs the sidecar: it needs a `helm` on its PATH, or `helm` in its configuration"),
+            Failed::NotDone(failure) => finding(format!("{what} {failure}"))
+                .help("whoever runs the sidecar: is its `helm` a script that leaves something running?"),
             Failed::TooMuch => finding(format!("{what} printed more than {} MiB", OUT_MAX_BYTES >> 20))
                 .help("Argo CD takes no larger answer from a plugin"),
-            Failed::Said(said) => {
-                let lines = self.scrubbed(&said);
+            Failed::Ended(how, said) => {
+                let lines = words::public(&said, self.template, self.repository);
+                let silent = lines.is_empty().then(|| format!("it {how}, and said nothing; was there enough memory?"));
                 let finding = finding(format!("{what} failed")).at(Place::file("Chart.yaml"));
-                let finding = lines.into_iter().fold(finding, Finding::found);
-                finding.help("the same on your machine, in the chart's folder: helm template . with these values")
+                let finding = lines.into_iter().chain(silent).fold(finding, Finding::found);
+                match what == TEMPLATE {
+                    true => finding
+                        .help("the same on your machine, in the chart's folder: helm template . with these values"),
+                    false => {
+                        finding.help("Argo CD hands a plugin no credentials: commit packaged dependencies in `charts/`")
+                    }
+                }
             }
         }
     }
-
-    /// What Helm said, line by line, without the user's secrets, and with paths as they are in the repository.
-    fn scrubbed(&self, said: &str) -> Vec<String> {
-        let own = self.chart.display().to_string();
-        let mut lines: Vec<String> = Vec::new();
-        for line in said.lines().filter(|line| !line.trim().is_empty()) {
-            let line = line.replace(&format!("{own}/"), "").replace(&own, ".");
-            lines.push(self.scrubber.line(&line));
-        }
-        let skipped = lines.len().saturating_sub(LINES_MAX);
-        lines.drain(..skipped);
-        lines
-    }
 }
+
+const TEMPLATE: &str = "helm template";
 
 /// Why Helm gave nothing.
 enum Failed {
     NotDone(Failure),
     TooMuch,
-    Said(Zeroizing<String>),
+    /// How it ended, and what it said.
+    Ended(String, Zeroizing<String>),
 }
 
 /// A place for Helm's own files, removed with the value.

@@ -12,6 +12,7 @@
 //! | `repository` | files of the repository, and none outside of it |
 //! | `template` | Helm's command line |
 //! | `helm` | Helm as a child, and missing dependencies |
+//! | `words` | what Helm says of a failure, as everybody may read it |
 //! | `sidecar` | the sidecar's configuration: where keys come from, who may use which |
 //! | `access` | the keyrings that an Application gets |
 //! | `quiet` | stores whose failures say nothing of the store |
@@ -38,6 +39,7 @@ mod secrecy;
 mod sidecar;
 mod substitute;
 mod template;
+mod words;
 
 pub use access::granted_selection;
 pub use announce::announce;

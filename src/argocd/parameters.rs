@@ -88,6 +88,9 @@ pub const KNOWN: [Known; 18] = [
     known("pass-credentials", Kind::Switch, "Pass a Helm repository's credentials on to other hosts too"),
 ];
 
+/// As long as a name in keyring.yaml.
+const NAME_LEN_MAX: usize = 63;
+
 /// When dependencies are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DependencyBuild {
@@ -207,8 +210,8 @@ impl Parameters {
     fn take_text(&mut self, name: &'static str, text: &str) -> Result<(), Finding> {
         let own = || Some(text.to_owned());
         match name {
-            "keyring" => self.keyring = own(),
-            "environment" => self.environment = own(),
+            "keyring" => self.keyring = Some(word_of(name, text)?),
+            "environment" => self.environment = Some(word_of(name, text)?),
             "lock" => self.lock = own(),
             "release-name" => self.release = own(),
             "namespace" => self.namespace = own(),
@@ -235,6 +238,10 @@ impl Parameters {
 fn given(item: Item) -> Result<(&'static Known, Given), Finding> {
     let Item { name, string, array, map } = item;
     let known = KNOWN.iter().find(|known| known.name == name).ok_or_else(|| unknown(&name))?;
+    let in_map = map.iter().flatten().flat_map(|(name, text)| [name, text]);
+    if string.iter().chain(array.iter().flatten()).chain(in_map).any(|text| text.contains('\0')) {
+        return Err(wrong_word(&name, "text without a NUL"));
+    }
     let own =
         |map: BTreeMap<String, String>| map.into_iter().map(|(name, text)| (name, Zeroizing::new(text))).collect();
     match (known.kind, string, array, map) {
@@ -252,6 +259,15 @@ fn given(item: Item) -> Result<(&'static Known, Given), Finding> {
             Err(Finding::usage("parameter-type", format!("parameter `{name}` is no `{found}`"))
                 .help(format!("write `{{name: {name}, {}}}`", kind.example())))
         }
+    }
+}
+
+/// A name as keyring.yaml has them.
+fn word_of(name: &str, text: &str) -> Result<String, Finding> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match text.len() <= NAME_LEN_MAX && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err(wrong_word(name, "a name: at most 63 letters, digits, `-`, `_` and `.`")),
     }
 }
 
@@ -302,7 +318,7 @@ mod tests {
         let item = |known: &Known| {
             let given = match (known.kind, known.name) {
                 (Kind::Text, "dependency-build") => serde_json::json!("never"),
-                (Kind::Text, name) => serde_json::json!(format!("a {name}")),
+                (Kind::Text, name) => serde_json::json!(format!("a-{name}")),
                 (Kind::Switch, _) => serde_json::json!("true"),
                 (Kind::List, name) => serde_json::json!([name]),
                 (Kind::Map, name) => serde_json::json!({"to": name}),
@@ -331,8 +347,8 @@ mod tests {
             passes_credentials,
         } = Parameters::parse(&json).unwrap();
         let texts = [keyring, environment, lock, release, namespace, kube_version].map(Option::unwrap);
-        assert_eq!(texts, ["a keyring", "a environment", "a lock", "a release-name", "a namespace", "a kube-version"]);
-        assert_eq!(values.unwrap().as_str(), "a values");
+        assert_eq!(texts, ["a-keyring", "a-environment", "a-lock", "a-release-name", "a-namespace", "a-kube-version"]);
+        assert_eq!(values.unwrap().as_str(), "a-values");
         assert_eq!([values_files, api_versions].concat(), ["values-files", "api-versions"]);
         let maps = [set, set_string, set_file].map(|map| map["to"].to_string());
         assert_eq!(maps, ["helm-parameters", "helm-string-parameters", "file-parameters"]);

@@ -8,9 +8,14 @@ const TOLD_MAX: usize = 4;
 /// And of each so many reasons, and things to do.
 const NOTES_MAX: usize = 2;
 const HELPS_MAX: usize = 3;
+const LINE_LEN_MAX: usize = 400;
 
 /// What refused a run: for each finding what, where, why, and what to do.
 pub fn refusal(findings: &[Finding], repository: Option<&Repository>) -> String {
+    told(findings, repository).lines().map(|line| cut(line) + "\n").collect()
+}
+
+fn told(findings: &[Finding], repository: Option<&Repository>) -> String {
     let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.exit().is_some()).collect();
     let mut text = String::new();
     for finding in errors.iter().take(TOLD_MAX) {
@@ -26,6 +31,15 @@ pub fn refusal(findings: &[Finding], repository: Option<&Repository>) -> String 
     text
 }
 
+/// A line of what a user named may be of any length, and hold what a terminal obeys.
+fn cut(line: &str) -> String {
+    let plain: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LINE_LEN_MAX + 1).collect();
+    match plain.char_indices().nth(LINE_LEN_MAX) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
+    }
+}
+
 /// What Helm itself said is told as a whole: it was cut already.
 const HELM: &str = "helm-failed";
 
@@ -39,7 +53,7 @@ pub fn remark(findings: &[Finding], repository: &Repository) -> String {
     others.dedup();
     let more = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
     let title = first.title.lines().next().unwrap_or_default();
-    format!("{}[{}]: {title}{}{more}\n", first.level().name(), first.id, places(first, Some(repository)))
+    cut(&format!("{}[{}]: {title}{}{more}", first.level().name(), first.id, places(first, Some(repository)))) + "\n"
 }
 
 /// ` (apps/obs/values.yaml:4:24)`

@@ -2,35 +2,38 @@
 
 use crate::manifest::split;
 use crate::report::{Finding, Refusal};
-use crate::yaml;
+use crate::yaml::{self, Data, Value};
 
 /// Refuses a stream that Argo CD reads otherwise than Helm and Kubernetes do.
 ///
 /// # Errors
-/// A document behind `...` without a `---` of its own, which Argo CD loses in silence; one without a `kind`, which it
-/// quotes as a whole in the Application's status (both run with 3.2.12).
+/// All of what follows was run with the plugin server of 3.2.12. No object at all, which is success there, and prunes
+/// everything. A document without a `kind`, which it quotes as a whole in the Application's status; one that begins on the
+/// line of its `---` behind another one, whose line it quotes. A document behind `...` or a lone carriage return without a
+/// `---` of its own, and a second JSON object without one, which it loses in silence.
 pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
     let mut findings = Vec::new();
     let mut objects = 0;
     for (number, range) in split(stream).into_iter().enumerate() {
+        let is_behind_a_break = range.start == 0 || stream.get(range.start - 1) == Some(&b'\n');
         let piece = &stream[range];
         if is_empty(piece) {
             continue;
         }
-        if number > 0 && !piece.starts_with(b"---") {
-            findings.push(
-                Finding::refused("lost-document", "a document stands behind `...` without a `---` before it")
-                    .found(format!("Argo CD would leave it out in silence{}", from(piece)))
-                    .help("write `---` before it in the template"),
-            );
-        } else if has_kind(piece) {
-            objects += 1;
-        } else if !is_null(piece) {
-            findings.push(
-                Finding::refused("no-kind", "a document has no `kind`")
-                    .found(format!("Argo CD would show all of it in the Application's status{}", from(piece)))
-                    .help("mend the template: each document is a Kubernetes object"),
-            );
+        let is_glued = number > 0 && !is_empty(lines(piece).next().unwrap_or_default());
+        if number > 0 && !(piece.starts_with(b"---") && is_behind_a_break) {
+            findings.push(lost(piece, "a document has no `---` of its own on a line before it"));
+        } else if is_glued {
+            findings.push(lost(piece, "a document begins on the line of its `---`"));
+        } else {
+            match Objects::of(piece) {
+                Objects::Of(count) => objects += count,
+                Objects::None(why) => findings.push(
+                    Finding::refused("no-kind", why)
+                        .found(format!("Argo CD would show all of it in the Application's status{}", from(piece)))
+                        .help("mend the template: each document is a Kubernetes object"),
+                ),
+            }
         }
     }
     if findings.is_empty() && objects == 0 {
@@ -39,11 +42,68 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
     if findings.is_empty() { Ok(()) } else { Err(Refusal(findings)) }
 }
 
+fn lost(piece: &[u8], title: &str) -> Finding {
+    Finding::refused("lost-document", title)
+        .found(format!("Argo CD would leave it out in silence, or show it in the Application's status{}", from(piece)))
+        .help("write `---` on a line of its own before it in the template")
+}
+
 /// For a chart without any object.
 pub fn empty() -> Finding {
     Finding::refused("empty-input", "the chart rendered nothing")
         .found("an empty answer is success for Argo CD, which would then prune everything")
         .help("check the values: is all of the chart turned off?")
+}
+
+/// What Argo CD sees in a document.
+enum Objects {
+    /// So many objects: a `null` is none, a list as many as it has.
+    Of(usize),
+    /// Something else, and why.
+    None(&'static str),
+}
+
+impl Objects {
+    fn of(piece: &[u8]) -> Self {
+        if is_plainly_one(piece) {
+            return Self::Of(1);
+        }
+        let Some(value) = parsed(piece) else { return Self::None("a document cannot be read as one object") };
+        let kind = kind(&value);
+        match (&value.data, kind, value.get("items").map(|items| &items.data)) {
+            (Data::Null, ..) => Self::Of(0),
+            (_, None, _) => Self::None("a document has no `kind`"),
+            (_, Some(_), Some(Data::List(items))) if items.iter().any(|item| self::kind(item).is_none()) => {
+                Self::None("an item of a list has no `kind`")
+            }
+            (_, Some(_), Some(Data::List(items))) => Self::Of(items.len()),
+            (_, Some("List"), _) => Self::Of(0),
+            (_, Some(_), _) => Self::Of(1),
+        }
+    }
+}
+
+fn kind(value: &Value) -> Option<&str> {
+    value.get("kind").and_then(Value::text).filter(|kind| !kind.is_empty())
+}
+
+/// Most documents say a kind in a line of its own, have no `items`, and need not be parsed.
+fn is_plainly_one(piece: &[u8]) -> bool {
+    let is_word =
+        |word: &[u8]| word.first().is_some_and(u8::is_ascii_uppercase) && word.iter().all(u8::is_ascii_alphanumeric);
+    let says_it = |line: &[u8]| {
+        line.strip_prefix(b"kind: ")
+            .is_some_and(|kind| is_word(kind.trim_ascii()) && !kind.trim_ascii().ends_with(b"List"))
+    };
+    let first = lines(piece).next().unwrap_or_default();
+    let is_block = |line: &[u8]| !line.starts_with(b"{") && !line.starts_with(b"\"") && !line.starts_with(b"items:");
+    is_empty(first) && lines(piece).all(is_block) && lines(piece).filter(|line| says_it(line)).count() == 1
+        || !first.starts_with(b"---") && says_it(first) && lines(piece).all(is_block)
+}
+
+fn parsed(piece: &[u8]) -> Option<Value> {
+    let tree = yaml::parse(std::str::from_utf8(piece).ok()?).ok()?;
+    if tree.has_more { None } else { Value::compose(&tree, 0).ok() }
 }
 
 fn lines(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -56,25 +116,6 @@ fn is_empty(piece: &[u8]) -> bool {
         let rest = line.strip_prefix(b"---").or_else(|| line.strip_prefix(b"...")).unwrap_or(line).trim_ascii();
         rest.is_empty() || rest.starts_with(b"#")
     })
-}
-
-/// Most documents say it in a line of its own, and need not be parsed.
-fn has_kind(piece: &[u8]) -> bool {
-    let first = lines(piece).next().unwrap_or_default();
-    let is_bare = !first.starts_with(b"---") || is_empty(first);
-    let says_it = |line: &[u8]| line.strip_prefix(b"kind:").is_some_and(|kind| !kind.trim_ascii().is_empty());
-    let is_object =
-        |value: yaml::Value| value.get("kind").and_then(yaml::Value::text).is_some_and(|kind| !kind.is_empty());
-    (is_bare && lines(piece).any(says_it)) || parsed(piece).is_some_and(is_object)
-}
-
-/// Written as `null`, it is as good as not there.
-fn is_null(piece: &[u8]) -> bool {
-    parsed(piece).is_some_and(|value| matches!(value.data, yaml::Data::Null))
-}
-
-fn parsed(piece: &[u8]) -> Option<yaml::Value> {
-    yaml::Value::parse(std::str::from_utf8(piece).ok()?, 0).ok()
 }
 
 /// The template, as Helm names it in a comment.
@@ -103,6 +144,10 @@ mod tests {
             "kind: A\n...\n---\nkind: B\n",
             "%YAML 1.1\n---\nkind: A\n",
             "\"kind\": A\n",
+            "---\nkind: List\nitems:\n- kind: A\n",
+            "---\nkind: \"A\" # why\n",
+            "---\nkind: ConfigMap\r\ndata: {a: b}\r\n---\r\nkind: B\r\n",
+            "---\nkind: ConfigMap\ndata:\n  a: |\n    ---\n    kind: no\n",
         ] {
             assert_eq!(ids(stream), Vec::<&str>::new(), "{stream}");
         }
@@ -110,20 +155,49 @@ mod tests {
 
     #[test]
     fn nothing_at_all_is_refused() {
-        for stream in ["", "---\n# nothing\n", "---\nnull\n---\n~\n", "...\n"] {
+        for stream in [
+            "",
+            "---\n# nothing\n",
+            "---\nnull\n---\n~\n",
+            "...\n",
+            "---\nkind: List\nitems: []\n",
+            "---\nkind: List\nitems:\n",
+            "---\nkind: List\napiVersion: v1\n",
+            "---\nkind: ConfigMapList\nitems: []\n",
+            "%YAML 1.1\n---\n",
+        ] {
             assert_eq!(ids(stream), ["empty-input"], "{stream}");
         }
     }
 
     #[test]
     fn what_argo_cd_loses_or_shows_is_refused() {
-        assert_eq!(ids("---\nkind: A\n...\nkind: B\n"), ["lost-document"]);
-        for stream in ["--- hunter2\n", "---\npassword: hunter2\n", "--- |\nkind: A\n", "kind:\n", "---\n- kind: A\n"] {
+        for stream in [
+            "---\nkind: A\n...\nkind: B\n",
+            "---\nkind: A\n--- {kind: B}\n",
+            "---\nkind: A\n--- !!map\nkind: B\n",
+            "---\nkind: A\r---\rkind: B\r",
+        ] {
+            assert_eq!(ids(stream), ["lost-document"], "{stream}");
+        }
+        for stream in [
+            "--- hunter2\n",
+            "---\npassword: hunter2\n",
+            "--- |\nkind: A\n",
+            "kind:\n",
+            "kind: # c\na: b\n",
+            "kind: ~\n",
+            "kind: \"\"\n",
+            "kind: 5\n",
+            "kind: {a: 1}\n",
+            "---\n- kind: A\n",
+            "---\nkind: List\nitems:\n- name: x\n",
+            "{\"kind\": \"A\"}\n{\"kind\": \"B\"}\n",
+        ] {
             assert_eq!(ids(stream), ["no-kind"], "{stream}");
         }
         let refusal = refuse_unreadable(b"---\n# Source: a/templates/b.yaml\npassword: hunter2\n").unwrap_err();
-        assert!(
-            refusal.to_string().contains("; it is of a/templates/b.yaml\n") && !refusal.to_string().contains("hunter2")
-        );
+        let told = refusal.to_string();
+        assert!(told.contains("; it is of a/templates/b.yaml\n") && !told.contains("hunter2"));
     }
 }

@@ -7,14 +7,13 @@ use std::path::{Component, Path, PathBuf};
 use globset::GlobBuilder;
 
 use crate::report::{Finding, Place, Refusal};
-use crate::schema::shown;
 
 /// The plugin server unpacks each repository into a folder of its own below a folder of this name.
 const WORK: &str = "_cmp_server";
 /// Argo CD takes a name with one of these for a glob.
 const OF_GLOBS: [char; 3] = ['*', '?', '['];
-/// Helm would take a list, another file or something else than a name for these.
-const OF_HELM: [char; 6] = [',', '"', '\\', '\n', '\r', '\0'];
+/// Helm takes a name with one of these apart, and would read another file than the one that was looked at.
+const OF_HELM: [char; 3] = [',', '"', '\\'];
 
 /// The repository, and the chart's folder in it.
 #[derive(Debug)]
@@ -100,13 +99,23 @@ impl Repository {
     /// The file that a parameter names: beside the chart, or with a `/` first from the root.
     ///
     /// # Errors
-    /// As [`Repository::file`], and a name that Helm would not take for one.
+    /// As [`Repository::file`], and a name that Helm would take apart: that of the file itself, wherever a link to it lies.
     pub fn named(&self, name: &str, what: &str) -> Result<PathBuf, Finding> {
-        if name.contains(OF_HELM) {
+        if scheme(name).is_some() {
+            return Err(address(what));
+        }
+        let file = self.file(&self.path(name), what)?;
+        let seen = file.to_string_lossy();
+        if seen.contains(OF_HELM) || seen.contains(char::is_control) || file.to_str().is_none() {
             return Err(Finding::usage("file-name", format!("{what} has a name that helm would take apart"))
                 .help("rename it: no comma, quote or backslash"));
         }
-        self.file(&self.path(name), what)
+        Ok(file)
+    }
+
+    /// A folder that something in the repository names: whether it is in there too.
+    pub fn holds_folder(&self, path: &Path) -> bool {
+        self.chart.join(path).canonicalize().is_ok_and(|real| real.starts_with(&self.root))
     }
 
     /// The values files in the order in which Helm gets them. `names` have their variables put in already.
@@ -122,16 +131,13 @@ impl Repository {
         let mut found: Vec<(bool, ValuesFile)> = Vec::new();
         let mut findings = Vec::new();
         for name in names {
-            let is_glob = name.contains(OF_GLOBS);
+            // A file may be called like a glob: Argo CD 3.2 knows no globs.
+            let is_glob = name.contains(OF_GLOBS) && !self.path(name).is_file();
             let files = match scheme(name) {
                 Some(scheme) if schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) => {
                     Ok(vec![ValuesFile::Address(name.clone())])
                 }
-                Some(_) => Err(Finding::refused(
-                    "values-file-scheme",
-                    "a values file has an address that may not be fetched",
-                )
-                .help("put it into the repository; whoever runs the sidecar may allow a scheme: `valuesFileSchemes`")),
+                Some(_) => Err(address("a values file")),
                 None if is_glob => self.matching(name, ignores_missing),
                 None => self.named(name, "a values file").map(|file| vec![self.values_file(&file)]),
             };
@@ -174,7 +180,7 @@ impl Repository {
         })?;
         let matcher = matcher.compile_matcher();
         let mut files = Vec::new();
-        below(&base, &mut files);
+        self.below(&base, &mut Vec::new(), &mut files);
         let is_meant = |file: &PathBuf| file.strip_prefix(&base).is_ok_and(|rest| matcher.is_match(rest));
         let mut files: Vec<PathBuf> = files.into_iter().filter(is_meant).collect();
         files.sort();
@@ -187,6 +193,21 @@ impl Repository {
             .map(|file| self.named(&self.seen(file).to_string_lossy(), "a values file"))
             .map(|file| file.map(|file| self.values_file(&file)))
             .collect()
+    }
+
+    /// All files below a folder, also behind links to folders, as doublestar finds them for Argo CD. `way`: the folders above,
+    /// so that a link that leads back ends there.
+    fn below(&self, folder: &Path, way: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
+        let Ok(real) = folder.canonicalize() else { return };
+        if !real.starts_with(&self.root) || way.contains(&real) {
+            return;
+        }
+        way.push(real);
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { self.below(&path, way, files) } else { files.push(path) }
+        }
+        way.pop();
     }
 
     /// Where a name of an Application leads, from the chart's folder.
@@ -224,6 +245,13 @@ fn outside(what: &str) -> Finding {
         .help("files of another source of the Application do not reach a plugin (argoproj/argo-cd#12476)")
 }
 
+/// An address may hold a password, so it is not told.
+fn address(what: &str) -> Finding {
+    Finding::refused("values-file-scheme", format!("{what} has an address that may not be fetched"))
+        .help("put it into the repository")
+        .help("for values files, whoever runs the sidecar may allow a scheme: `valuesFileSchemes`")
+}
+
 /// The scheme of an address, as Go tells it.
 fn scheme(name: &str) -> Option<&str> {
     let (scheme, _) = name.split_once(':')?;
@@ -247,19 +275,13 @@ fn normal(path: &Path) -> PathBuf {
     plain
 }
 
-/// All files below a folder. Links to folders are not followed, as Argo CD does not.
-fn below(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => below(&entry.path(), files),
-            Ok(_) => files.push(entry.path()),
-            Err(_) => {}
-        }
+/// A glob as a message may show it.
+fn word(glob: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./{}*?[],!^".contains(c);
+    match glob.len() < 100 && glob.chars().all(plain) {
+        true => format!("`{glob}`"),
+        false => "of a parameter".to_owned(),
     }
-}
-
-fn word(name: &str) -> String {
-    shown(name).unwrap_or_else(|| "of a parameter".to_owned())
 }
 
 #[cfg(test)]
@@ -284,6 +306,13 @@ mod tests {
         symlink(folder.path().join("token"), root.join("apps/obs/link.yaml")).unwrap();
         symlink("env/a.yaml", root.join("apps/obs/inner.yaml")).unwrap();
         symlink(folder.path(), root.join("apps/obs/up")).unwrap();
+        // Helm would take `x,/env/a.yaml` for two files, the second one outside.
+        fs::create_dir_all(root.join("apps/obs/x,/env")).unwrap();
+        fs::write(root.join("apps/obs/x,/env/a.yaml"), "a: 1\n").unwrap();
+        symlink("x,/env/a.yaml", root.join("apps/obs/comma.link")).unwrap();
+        symlink("env", root.join("apps/obs/folder")).unwrap();
+        symlink("..", root.join("apps/obs/env/deep/back")).unwrap();
+        fs::write(root.join("apps/obs/v[1].yaml"), "a: 1\n").unwrap();
         let repository = Repository::around(&root.join("apps/obs")).unwrap();
         (folder, repository)
     }
@@ -321,7 +350,9 @@ mod tests {
         for name in ["http://example.com/v.yaml", "file:///etc/passwd", "a:b"] {
             assert_eq!(files(&repository, &[name]), Err("values-file-scheme".to_owned()), "{name}");
         }
-        assert_eq!(files(&repository, &["/a,b.yaml"]), Err("file-name".to_owned()));
+        for name in ["/a,b.yaml", "comma.link", "x,/env/a.yaml"] {
+            assert_eq!(files(&repository, &[name]), Err("file-name".to_owned()), "{name}");
+        }
         assert_eq!(files(&repository, &["nowhere.yaml"]), Err("no-such-file".to_owned()));
         assert_eq!(files(&repository, &["env"]), Err("no-such-file".to_owned()));
         // Whether something is there or not sounds the same.
@@ -336,7 +367,7 @@ mod tests {
             parts in proptest::collection::vec(
                 proptest::sample::select(vec![
                     "..", ".", "", "up", "_cmp_server", "5d1f", "apps", "obs", "env", "deep", "a.yaml", "link.yaml", "token",
-                    "other", "*", "**", "global.yaml", "inner.yaml", "[a-z]*",
+                    "other", "*", "**", "global.yaml", "inner.yaml", "[a-z]*", "x,", "comma.link", "folder", "back",
                 ]),
                 1..9,
             ),
@@ -360,6 +391,8 @@ mod tests {
             files(&repository, &["env/**/*.yaml", "env/a.yaml", "/apps/*/env/[bc].yaml"]).unwrap(),
             ["./env/b.yaml", "./env/deep/c.yaml", "./env/a.yaml"]
         );
+        assert_eq!(files(&repository, &["folder/b*.yaml", "f*/a.yaml"]).unwrap(), ["./env/b.yaml", "./env/a.yaml"]);
+        assert_eq!(files(&repository, &["v[1].yaml"]).unwrap(), ["./v[1].yaml"]);
         assert_eq!(files(&repository, &["env/x*.yaml"]), Err("no-such-file".to_owned()));
         let names = ["env/x*.yaml", "none.yaml", "values.yaml"].map(str::to_owned);
         assert_eq!(repository.values_files(&names, true, &[]).unwrap(), [ValuesFile::File("./values.yaml".to_owned())]);

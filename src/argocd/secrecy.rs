@@ -2,20 +2,10 @@
 
 use crate::yaml::{Data, Number, Value};
 
-/// Parts of names whose values are never shown.
-const NAMES: [&str; 12] = [
-    "auth",
-    "cert",
-    "credential",
-    "dsn",
-    "key",
-    "license",
-    "passphrase",
-    "passwd",
-    "password",
-    "private",
-    "secret",
-    "token",
+/// Parts of names whose values are never shown: rather one too many.
+const NAMES: [&str; 27] = [
+    "account", "admin", "auth", "basic", "cert", "conn", "cred", "dsn", "hash", "jwt", "key", "licen", "login", "pass",
+    "pin", "private", "pw", "salt", "secret", "session", "sign", "token", "uri", "url", "user", "cookie", "webhook",
 ];
 /// A text without a break this long may be a key.
 const RUN_LEN_MIN: usize = 16;
@@ -25,23 +15,25 @@ const TEXT_LEN_MAX: usize = 120;
 /// Whether a name says that its value is a secret.
 pub fn is_named_so(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    NAMES.iter().any(|part| name.contains(part)) || name.ends_with("pw") || name.starts_with("pass")
-}
-
-/// Whether a text is a word or two of small letters: no key, and no password that its name does not tell.
-pub fn is_plain_word(text: &str) -> bool {
-    text.len() <= WORD_LEN_MAX && text.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_./".contains(&byte))
+    NAMES.iter().any(|part| name.contains(part))
 }
 
 /// All single values with their paths as `--set` writes them, but for those that may be secrets.
-pub fn harmless(values: &Value) -> Vec<(String, String)> {
+///
+/// No more than `max`, in the order of their names.
+pub fn harmless(values: &Value, max: usize) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    collect(values, "", &mut found);
+    collect(values, "", max, &mut found);
     found
 }
 
-fn collect(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
-    for (name, entry) in value.map().into_iter().flatten().filter(|(name, _)| !is_named_so(name)) {
+fn collect(value: &Value, path: &str, max: usize, found: &mut Vec<(String, String)>) {
+    // In a path for `--set` these would end the name, or begin an index.
+    let is_plain = |name: &str| !name.contains(['=', ',', '[', '\\']);
+    for (name, entry) in value.map().into_iter().flatten().filter(|(name, _)| is_plain(name) && !is_named_so(name)) {
+        if found.len() >= max {
+            return;
+        }
         let name = name.replace('.', "\\.");
         let path = if path.is_empty() { name } else { format!("{path}.{name}") };
         let text = match &entry.value.data {
@@ -51,17 +43,17 @@ fn collect(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
             _ => None,
         };
         found.extend(text.map(|text| (path.clone(), text)));
-        collect(&entry.value, &path, found);
+        collect(&entry.value, &path, max, found);
     }
 }
 
-/// A short text on one line in which no part is long enough for a key, and which holds no address with a user in it.
+/// A short text on one line in which no part is long enough for a key, nothing is asked, and nobody is named.
 fn may_be_shown(text: &str) -> bool {
-    let is_broken = |c: char| !(c.is_ascii_alphanumeric() || "+/=_".contains(c));
+    let is_broken = |c: char| !(c.is_ascii_alphanumeric() || "+=_".contains(c));
     let is_run = |part: &str| part.len() >= RUN_LEN_MIN && part.bytes().any(|byte| byte.is_ascii_digit());
     text.len() <= TEXT_LEN_MAX
         && !text.chars().any(char::is_control)
-        && !text.contains('@')
+        && !text.contains(['@', '?', ':', ' '])
         && !text.split(is_broken).any(is_run)
         && !text.split(is_broken).any(|part| part.len() > WORD_LEN_MAX)
 }
@@ -81,6 +73,9 @@ list: [a]
 a.b: x
 db: {password: hunter2, userPw: hunter2, url: 'postgres://me:hunter2@db/x'}
 apiToken: hunter2
+more: {dbPass: swordfish, pwd: opensesame, pin: 481516, creds: letmein, salt: a, basic: 'bob:hunter2', at: 'amqp://h/?pw=x'}
+c,d: 1
+e=f: 1
 secrets: {name: hunter2}
 odd: iLLJ3XHb1IDM8PH4HYyTQfKoTzRpPsFYtrzSPL7n5Vw=
 hex: 5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e
@@ -88,7 +83,7 @@ long: |
   -----BEGIN x-----
   abc
 ";
-        let found = harmless(&Value::parse(values, 0).unwrap());
+        let found = harmless(&Value::parse(values, 0).unwrap(), 100);
         let found: Vec<String> = found.iter().map(|(path, text)| format!("{path}={text}")).collect();
         assert_eq!(
             found,

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use crate::config::{self, Emit, SecretStore, Source};
 use crate::profile::NamePattern;
-use crate::report::{Exit, Finding, Place, Refusal};
+use crate::report::{Exit, Finding, Refusal};
 use crate::schema::Document;
 
 /// Where it is mounted, unless the plugin manifest says otherwise.
@@ -122,19 +122,22 @@ impl Sidecar {
             let place = || document.place_of(&format!("/grants/{number}/source"));
             findings.extend(unknown_placeholder(&grant.source).map(|finding| finding.at(place())));
             findings.extend(misplaced_repository(&grant.source).map(|finding| finding.at(place())));
+            findings.extend(ambiguous_placeholders(&grant.source).map(|finding| finding.at(place())));
         }
         if findings.is_empty() { Ok(Self::of(content, file)) } else { Err(Refusal(findings)) }
     }
 
     fn of(content: Content, file: &Path) -> Self {
         let Content { helm, timeout, values_file_schemes, allow_no_target, grants } = content;
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         Self {
-            helm,
+            // A name is found on the PATH; a path is the sidecar's, and never one of the repository.
+            helm: helm.map(|helm| if helm.components().count() > 1 { folder.join(helm) } else { helm }),
             timeout: Duration::from_secs(timeout.unwrap_or(TIMEOUT_SECONDS)),
             schemes: values_file_schemes.unwrap_or_else(|| SCHEMES.map(str::to_owned).to_vec()),
             allows_no_target: allow_no_target,
             grants,
-            folder: file.parent().unwrap_or(Path::new("")).to_owned(),
+            folder,
         }
     }
 
@@ -239,6 +242,23 @@ fn unknown_placeholder(source: &Json) -> Option<Finding> {
     })
 }
 
+/// `{project}-{keyring}` is the same for project `a` with keyring `b-c` and project `a-b` with keyring `c`: the keys of
+/// another project.
+fn ambiguous_placeholders(source: &Json) -> Option<Finding> {
+    let mut found = false;
+    each_text(&mut source.clone(), &mut |text| {
+        let names = |part: &str| PLACEHOLDERS[..4].iter().map(|name| part.matches(name).count()).sum::<usize>();
+        found |= text.split('/').any(|part| names(part) > 1);
+    });
+    found.then(|| {
+        Finding::usage("ambiguous-placeholder", "two names stand in one part of a path")
+            .found(
+                "`{project}-{keyring}` is the same for project a with keyring b-c, and for project a-b with keyring c",
+            )
+            .help("put a `/` between them")
+    })
+}
+
 /// A file of the repository may be sealed, and nothing else: a `sops` file says itself which server is asked.
 fn misplaced_repository(source: &Json) -> Option<Finding> {
     let mut others = source.clone();
@@ -268,14 +288,14 @@ fn whole_schema() -> Result<String, Refusal> {
     Ok(own.to_string())
 }
 
-/// A finding about the sidecar's own configuration, which its users do not see.
-pub fn hidden(Refusal(findings): Refusal) -> Refusal {
-    let own = |finding: Finding| {
-        let mut finding = finding;
-        finding.places = vec![Place::file("<the sidecar's configuration>")];
-        finding
-    };
-    Refusal(findings.into_iter().map(own).collect())
+/// What is wrong with the sidecar's own configuration, for people who must not know it: nothing but that it is.
+pub fn hidden(refusal: Refusal) -> Refusal {
+    let code = refusal.exit();
+    let ids: Vec<&str> = refusal.0.iter().map(|finding| finding.id).collect();
+    Finding::error(code, "sidecar-config", "the sidecar's own configuration is wrong")
+        .found(format!("what is wrong there: {}", crate::report::list(&ids)))
+        .help("whoever runs the sidecar: `helm-keyring argocd test` there says where and why")
+        .into()
 }
 
 #[cfg(test)]
@@ -291,7 +311,7 @@ grants:
     namespaces: [obs, obs-*]
     keyrings: [lightrun]
     environments: [production]
-    source: {vault: {path: \"secret/{project}/{namespace}/{keyring}-{environment}\"}}
+    source: {vault: {path: \"secret/{project}/{namespace}/{keyring}/{environment}\"}}
   - projects: [\"*\"]
     namespaces: [trial]
     keyrings: [\"*\"]
@@ -335,8 +355,8 @@ grants:
                 Source::Vault(stored) => Some(stored.place.path),
                 _ => None,
             };
-        assert_eq!(path("obs").as_deref(), Some("secret/observability/obs/lightrun-production"));
-        assert_eq!(path("obs-eu").as_deref(), Some("secret/observability/obs-eu/lightrun-production"));
+        assert_eq!(path("obs").as_deref(), Some("secret/observability/obs/lightrun/production"));
+        assert_eq!(path("obs-eu").as_deref(), Some("secret/observability/obs-eu/lightrun/production"));
         assert_eq!(path("kube-system"), None);
         assert!(granted("other", "obs", "lightrun", "production").unwrap().is_none());
         assert!(granted("observability", "obs", "devmesh", "production").unwrap().is_none());
@@ -385,6 +405,7 @@ grants:
         let sealed = "sealed: {file: \"{repository}/keys/trial.sealed\", masterKeyFile: trial.key}";
         assert_eq!(refused(sealed, sops).id, "misplaced-repository");
         assert_eq!(refused(sealed, "sealed: {file: \"a/{repository}\"}").id, "misplaced-repository");
+        assert_eq!(refused("{project}/{namespace}", "{project}-{namespace}").id, "ambiguous-placeholder");
         assert_eq!(refused("timeout: 30", "timeout: 120").id, "wrong-value");
         assert_eq!(refused("projects: [observability]", "projects: []").id, "wrong-value");
     }

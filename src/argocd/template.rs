@@ -65,13 +65,12 @@ impl Template {
         };
         let mut sets = [set(SetKind::Typed, &parameters.set), set(SetKind::String, &parameters.set_string)].concat();
         for (name, path) in &parameters.set_file {
-            // More than one assignment in a name would bring a path past the look at it.
-            let file = match name.contains(['=', ',']) {
-                true => {
-                    Err(Finding::usage("parameter-value", "a name in `file-parameters` has a `=` or a comma in it")
-                        .help("each has a name of its own: `map: {NAME: PATH}`"))
+            let file = match is_plain_path(name) {
+                true => repository.named(&put_in(path), "a file of `file-parameters`"),
+                false => {
+                    Err(Finding::usage("parameter-value", "a name in `file-parameters` is no plain path of values")
+                        .help(r"letters, digits, `-`, `_`, `/`, `.`, `[0]`, and `\.` for a dot within a name"))
                 }
-                false => repository.named(&put_in(path), "a file of `file-parameters`"),
             };
             match file {
                 Ok(file) => {
@@ -80,6 +79,12 @@ impl Template {
                 }
                 Err(finding) => findings.push(finding),
             }
+        }
+        if parameters.release.as_ref().is_some_and(|name| name.contains("{{")) {
+            findings.push(
+                Finding::usage("parameter-value", "parameter `release-name` is a template, which helm would fill in")
+                    .help("write the name itself"),
+            );
         }
         let version = parameters.kube_version.as_ref().unwrap_or(&application.kube_version);
         let kube_version = kube_version(version).unwrap_or_else(|| {
@@ -166,6 +171,11 @@ impl Template {
         self.values_files.iter().filter_map(file).collect()
     }
 
+    /// Whether values come from addresses, which only Helm sees.
+    pub fn has_addresses(&self) -> bool {
+        self.values_files.iter().any(|file| matches!(file, ValuesFile::Address(_)))
+    }
+
     /// The inline values and how messages call them.
     pub fn inline(&self) -> Option<(&'static str, &str)> {
         self.inline.as_ref().map(|text| (INLINE, text.as_str()))
@@ -193,6 +203,13 @@ fn foreign(names: &[String], application: &Application) -> Vec<Finding> {
     names.iter().filter(is_foreign).map(finding).collect()
 }
 
+/// A path of values in which nothing can end it early: more than one assignment in a name, or an escaped `=`, would bring a
+/// path past the look at it.
+fn is_plain_path(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./[]".contains(c);
+    !name.is_empty() && name.replace(r"\.", ".").chars().all(plain)
+}
+
 /// A version as Argo CD passes it on: its numbers, without a `v` before and without what follows them. `None`: it is none.
 fn kube_version(version: &str) -> Option<String> {
     let version = version.trim_start();
@@ -205,6 +222,9 @@ fn kube_version(version: &str) -> Option<String> {
     // `1..2`: what follows the first number is left out, as there.
     let known: Vec<&str> = parts.iter().copied().take_while(|part| !part.is_empty()).collect();
     let plain = |part: &&str| part.parse::<u64>().map(|number| number.to_string()).ok();
+    if known.first().is_some_and(|first| first.len() > 1 && first.starts_with('0')) {
+        return None;
+    }
     let numbers: Option<Vec<String>> = known.iter().map(plain).collect();
     numbers.filter(|numbers| numbers.len() >= 2).map(|numbers| numbers.join("."))
 }
@@ -212,6 +232,21 @@ fn kube_version(version: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_cannot_end_early() {
+        for (name, is_plain) in [
+            ("a.b[0].c-d_e", true),
+            (r"a\.b/c", true),
+            ("a=b", false),
+            ("a,b", false),
+            (r"a\", false),
+            (r"a\=b", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plain_path(name), is_plain, "{name}");
+        }
+    }
 
     #[test]
     fn versions_are_passed_on_without_their_suffix() {
@@ -222,6 +257,7 @@ mod tests {
             ("1.29+", Some("1.29")),
             ("1", None),
             ("x", None),
+            ("01.31.2", None),
         ] {
             assert_eq!(kube_version(version).as_deref(), expected, "{version}");
         }

@@ -27,7 +27,9 @@ const FRAME: &str = include_str!("external_secret.yaml");
 /// Its kind.
 pub const KIND: &str = "ExternalSecret";
 /// Argo CD applies it before the workloads, whose pods wait for the Secret.
-const WAVE: (&str, &str) = ("argocd.argoproj.io/sync-wave", "-1");
+const WAVE: &str = "argocd.argoproj.io/sync-wave";
+/// Its wave, unless a consumer comes as early.
+const WAVE_MAX: i64 = -1;
 
 /// What an ExternalSecret says.
 pub struct ExternalSecret<'e> {
@@ -45,6 +47,8 @@ pub struct ExternalSecret<'e> {
     pub keep: bool,
     /// Whether it goes into a stream of Helm 4, which wants to know a file's name for each document.
     pub in_helm4: bool,
+    /// In which wave Argo CD applies it.
+    pub wave: i64,
     /// Fields of the Secret, and where the key of each lies.
     pub keys: Vec<(String, RemoteRef)>,
 }
@@ -79,7 +83,7 @@ impl ExternalSecret<'_> {
 
     fn annotations(&self) -> Vec<(&'static str, String)> {
         let file = self.in_helm4.then(|| (HELM4_FILE, format!("helm-keyring/{}.yaml", self.name)));
-        let own = [(WAVE.0, WAVE.1.to_owned())].into_iter();
+        let own = [(WAVE, self.wave.to_string())].into_iter();
         own.chain(self.marks().into_iter().map(|(name, value)| (name, value.to_owned()))).chain(file).collect()
     }
 
@@ -159,6 +163,14 @@ impl ExternalSecret<'_> {
     }
 }
 
+/// Before all consumers: Argo CD waits for a wave before it begins the next one.
+fn wave_before(survey: &Survey<'_, '_, '_>) -> i64 {
+    let consumers = survey.pods.iter().filter(|pod| pod.is_consumer());
+    let waves =
+        consumers.filter_map(|pod| pod.object.root.at(&["metadata", "annotations", WAVE])?.text()?.parse().ok());
+    waves.map(|wave: i64| wave.saturating_sub(1)).fold(WAVE_MAX, i64::min)
+}
+
 fn decoding(remote: &RemoteRef) -> &'static str {
     if remote.base64 { "Base64" } else { "None" }
 }
@@ -211,6 +223,7 @@ impl<'a> Run<'_, 'a> {
             environment: self.environment(),
             keep: self.keeps(),
             in_helm4: self.stream.is_from_helm4(),
+            wave: wave_before(survey),
             keys,
         };
         if self.holds(&secret)? {
@@ -297,7 +310,7 @@ mod tests {
             let remote = |key: String, property| RemoteRef { key, property, version: version.clone(), base64 };
             let keys = keys.into_iter().map(|(field, key, property)| (field, remote(key, property))).collect();
             let secret = ExternalSecret {
-                name: &name, namespace: namespace.as_deref(), store: &store, keyring: "a", environment: "b", keep, in_helm4, keys,
+                name: &name, namespace: namespace.as_deref(), store: &store, keyring: "a", environment: "b", keep, in_helm4, wave: -1, keys,
             };
             let text = secret.document().map_err(|refusal| TestCaseError::fail(refusal.to_string()))?;
             prop_assert!(text.ends_with('\n') && !text.contains("\n\n"), "{}", text);

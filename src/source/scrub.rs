@@ -3,7 +3,8 @@
 //! It knows every text that the run holds, in each form in which a program may print it: as it is, in base64 (standard
 //! and URL, wherever in a longer text it begins), in hexadecimal, as JSON and as a URL write it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -26,6 +27,8 @@ const MESSAGE_LEN_MAX: usize = 300;
 #[derive(Default)]
 pub struct Scrubber {
     texts: Vec<KeyText>,
+    /// What tells a text that was learned before from a new one, without looking at all of them.
+    hashes: HashSet<u64>,
 }
 
 impl Scrubber {
@@ -33,7 +36,10 @@ impl Scrubber {
     pub fn learn(&mut self, secret: &[u8]) {
         let trimmed = secret.trim_ascii();
         for text in [secret, trimmed] {
-            if text.len() >= SECRET_LEN_MIN_BYTES && !self.texts.iter().any(|known| known.expose() == text) {
+            let is_known = |hash| self.hashes.contains(&hash) && self.texts.iter().any(|known| known.expose() == text);
+            let hash = hash(text);
+            if text.len() >= SECRET_LEN_MIN_BYTES && !is_known(hash) {
+                self.hashes.insert(hash);
                 self.texts.push(KeyText::from(text.to_vec()));
             }
         }
@@ -89,6 +95,12 @@ impl Scrubber {
         }
         clean
     }
+}
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Every way in which a text may be written.
