@@ -986,6 +986,26 @@ fn a_dependency_outside_of_the_repository_is_refused() {
     }
 }
 
+/// Helm fetches what the lock of the chart says, and the lock is the repository's.
+#[test]
+fn a_dependency_outside_of_the_repository_is_refused_in_the_lock_too() {
+    let repo = Repo::of_chart(&root().join("testdata/argocd/repo/apps/obs"));
+    let outside = common::folder(&[
+        ("Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n"),
+        ("values.yaml", "a: hunter2\n"),
+    ]);
+    let head = "apiVersion: v2\nname: obs\nversion: 0.1.0\n";
+    repo.write(
+        "apps/obs/Chart.yaml",
+        &format!("{head}dependencies: [{{name: inner, version: 0.1.0, repository: \"file://./x\"}}]\n"),
+    );
+    copy(outside.path(), &repo.path().join("apps/obs/x"));
+    let address = format!("file://{}", outside.path().display());
+    repo.write("apps/obs/Chart.lock", &format!("dependencies:\n- {{name: inner, version: 0.1.0, repository: \"{address}\"}}\ndigest: sha256:0\ngenerated: 2026-01-01T00:00:00Z\n"));
+    let mounted = Mounted::new(HELMS[0], "allowNoTarget: true\n");
+    mounted.run(&application(&repo, Value::Null)).refused(1, "outside-repository");
+}
+
 /// What a helm that hangs has started ends with it, also when nobody above ends the group.
 #[test]
 fn what_a_hanging_helm_has_started_ends_too() {

@@ -39,6 +39,12 @@ impl Access<'_> {
         }
     }
 
+    /// What is known without any file: the namespace for the chart.
+    pub fn overrides(&self) -> Overrides {
+        let namespace = Some(self.namespace.to_owned()).filter(|namespace| !namespace.is_empty());
+        Overrides { namespace, ..Overrides::default() }
+    }
+
     /// By the repository's own `keyring.yaml`.
     fn configured(&self, file: &Path) -> Result<(Chosen, Vec<Finding>), Refusal> {
         let file = self.repository.file(file, "keyring.yaml")?;
@@ -49,8 +55,7 @@ impl Access<'_> {
         let overrides = Overrides {
             keyring: self.parameters.keyring.clone(),
             environment: self.parameters.environment.clone(),
-            namespace: Some(self.namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
-            ..Overrides::default()
+            ..self.overrides()
         };
         let mut selections = Vec::new();
         let pairs = config.pairs(&overrides)?;
@@ -113,11 +118,7 @@ impl Access<'_> {
             .help("whoever runs the sidecar: add `profile` to the grant")
             .into());
         };
-        let overrides = Overrides {
-            namespace: Some(self.namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
-            ..Overrides::default()
-        };
-        let selection = selection(asked, reference, &with(overrides, Some(&granted))).map_err(hidden)?;
+        let selection = selection(asked, reference, &with(self.overrides(), Some(&granted))).map_err(hidden)?;
         refuse_without_store(&selection)?;
         let lock = self.lock(Path::new(LOCK))?;
         Ok(Some((Chosen { lock: Some(lock), ..Chosen::from(selection) }, Vec::new())))

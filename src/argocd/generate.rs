@@ -16,7 +16,7 @@ use super::sidecar::{Sidecar, hidden};
 use super::template::Template;
 use crate::check;
 use crate::child::Group;
-use crate::config::{Emit, Overrides, Selection};
+use crate::config::{Emit, Selection};
 use crate::profile::Profile;
 use crate::render::{self, Chosen, Request, Show};
 use crate::report::{Finding, Refusal};
@@ -69,7 +69,7 @@ pub fn generate(
         Some(named) => named,
         None => {
             let mut notes = Vec::new();
-            let overrides = Overrides { namespace: Some(template.namespace.clone()), ..Overrides::default() };
+            let overrides = access.overrides();
             let chosen = Chosen::by_stream(&stream, &overrides, allows_no_target, &mut notes).map_err(adapted)?;
             refuse_commits(&application, &chosen.selections)?;
             (chosen, notes)

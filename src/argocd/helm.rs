@@ -83,9 +83,9 @@ impl Helm<'_> {
     /// `helm dependency build`, with the repositories that `Chart.yaml` names. Helm knows none of its own there, unless
     /// whoever runs the sidecar gave it a list with credentials.
     fn build_dependencies(&self, pass_credentials: bool) -> Result<(), Refusal> {
-        let locals =
-            self.addresses().into_iter().filter_map(|address| Some(address.strip_prefix("file://")?.to_owned()));
-        if locals.into_iter().any(|folder| !self.repository.holds_folder(Path::new(&folder))) {
+        let addresses = self.addresses()?;
+        let mut folders = addresses.iter().filter_map(|address| address.strip_prefix("file://"));
+        if folders.any(|folder| !self.repository.holds_folder(Path::new(folder))) {
             return Err(Finding::refused(
                 "outside-repository",
                 "a dependency of the chart is a folder outside of the repository",
@@ -102,7 +102,7 @@ impl Helm<'_> {
         let home = Home::new(self.chart());
         let set = home.variables();
         let is_remote = |address: &&String| address.starts_with("https://") || address.starts_with("http://");
-        for (number, address) in self.addresses().iter().filter(is_remote).enumerate() {
+        for (number, address) in addresses.iter().filter(is_remote).enumerate() {
             let name = format!("repository-{number}");
             let mut add = words(&["repo", "add", &name, address]);
             add.extend(pass_credentials.then(|| "--pass-credentials".into()));
@@ -112,12 +112,15 @@ impl Helm<'_> {
         built.map(|_| ()).map_err(|failed| self.told("helm dependency build", failed).into())
     }
 
-    /// Where `Chart.yaml` and `requirements.yaml` say that dependencies are, each once; what is wrong there, Helm says.
-    fn addresses(&self) -> Vec<String> {
+    /// Where `Chart.yaml` and its lock say that dependencies are, each once: Helm fetches what the lock says. What cannot be
+    /// read here, nobody has looked at.
+    fn addresses(&self) -> Result<Vec<String>, Finding> {
         let mut found: Vec<String> = Vec::new();
-        for file in ["Chart.yaml", "requirements.yaml"] {
+        for file in ["Chart.yaml", LOCK, "requirements.yaml", "requirements.lock"] {
             let text = std::fs::read_to_string(self.chart().join(file)).unwrap_or_default();
-            let Ok(about) = Value::parse(&text, 0) else { continue };
+            let about = Value::parse(&text, 0).map_err(|error| {
+                Finding::usage("helm-failed", format!("{file} is no YAML: {error}")).at(Place::file(file))
+            })?;
             let dependencies = about.get("dependencies").and_then(Value::list).unwrap_or_default();
             for address in dependencies.iter().filter_map(|one| one.get("repository")?.text()) {
                 if !found.iter().any(|known| known == address) {
@@ -125,7 +128,7 @@ impl Helm<'_> {
                 }
             }
         }
-        found
+        Ok(found)
     }
 
     fn run(
