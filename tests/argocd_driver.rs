@@ -515,10 +515,10 @@ fn what_is_no_manifest_is_an_error() {
 fn a_command_that_hangs_is_ended_at_the_deadline_with_its_children() {
     let repo = repository();
     // A child in the same group that notes what it was told, and one in the background that holds no pipe.
-    // The command itself would go on after a TERM.
+    // The command itself would go on after a TERM, and does not end by itself before the KILL is there.
     let script = "trap : TERM; sleep 600 > /dev/null 2>&1 & echo $! > $MARKS/background; \
         sh -c 'echo $$ > $MARKS/child; trap \"echo told > $MARKS/told; exit\" TERM; while :; do sleep 0.05; done'; \
-        echo never > $MARKS/after";
+        sleep 1; echo never > $MARKS/after";
     let plugin = json!({"generate": shell(script)});
     on_each(&plugin, &[], |sidecar| {
         let marks = tempfile::tempdir().unwrap();
