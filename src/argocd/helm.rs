@@ -117,11 +117,27 @@ impl Helm<'_> {
     fn addresses(&self) -> Result<Vec<String>, Finding> {
         let mut found: Vec<String> = Vec::new();
         for file in ["Chart.yaml", LOCK, "requirements.yaml", "requirements.lock"] {
-            let text = std::fs::read_to_string(self.chart().join(file)).unwrap_or_default();
-            let about = Value::parse(&text, 0).map_err(|error| {
-                Finding::usage("helm-failed", format!("{file} is no YAML: {error}")).at(Place::file(file))
-            })?;
+            if self.chart().join(file).symlink_metadata().is_err() {
+                continue;
+            }
+            let odd = |why: String| {
+                Finding::refused(
+                    "odd-chart",
+                    format!("{file} cannot be looked at before dependencies are built: {why}"),
+                )
+                .at(Place::file(file))
+                .help("write it plainly, in UTF-8; or commit packaged dependencies in `charts/`")
+            };
+            let text = std::fs::read_to_string(self.chart().join(file)).map_err(|error| odd(error.to_string()))?;
+            // Helm's parser ends lines at these, and ours does not.
+            if text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}']) {
+                return Err(odd("it has line breaks of another kind".to_owned()));
+            }
+            let about = Value::parse(&text, 0).map_err(|error| odd(error.to_string()))?;
             let dependencies = about.get("dependencies").and_then(Value::list).unwrap_or_default();
+            if is_misspelt(&about, "dependencies") || dependencies.iter().any(|one| is_misspelt(one, "repository")) {
+                return Err(odd("helm reads names in any case, and one here is not written as usual".to_owned()));
+            }
             for address in dependencies.iter().filter_map(|one| one.get("repository")?.text()) {
                 if !found.iter().any(|known| known == address) {
                     found.push(address.to_owned());
@@ -194,6 +210,12 @@ impl Helm<'_> {
             }
         }
     }
+}
+
+/// Whether a mapping has a name that Go's JSON reader takes for this one, and that is written otherwise.
+fn is_misspelt(value: &Value, name: &str) -> bool {
+    let plain = |key: &str| key.replace('\u{17f}', "s").replace('\u{212a}', "k").to_lowercase();
+    value.map().into_iter().flatten().any(|(key, _)| key != name && plain(key) == name)
 }
 
 const TEMPLATE: &str = "helm template";

@@ -1,5 +1,7 @@
 //! What Argo CD would not read as it is meant: it would lose it, or put it into the Application's status.
 
+use memchr::memmem;
+
 use crate::manifest::split;
 use crate::report::{Finding, Refusal};
 use crate::yaml::{self, Data, Value};
@@ -21,7 +23,9 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
             continue;
         }
         let is_glued = number > 0 && !is_empty(lines(piece).next().unwrap_or_default());
-        if number > 0 && !(piece.starts_with(b"---") && is_behind_a_break) {
+        if breaks_inside(piece) {
+            findings.push(lost(piece, "a document ends at a line break that only some readers know"));
+        } else if number > 0 && !(piece.starts_with(b"---") && is_behind_a_break) {
             findings.push(lost(piece, "a document has no `---` of its own on a line before it"));
         } else if is_glued {
             findings.push(lost(piece, "a document begins on the line of its `---`"));
@@ -40,6 +44,16 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
         findings.push(empty());
     }
     if findings.is_empty() { Ok(()) } else { Err(Refusal(findings)) }
+}
+
+/// Whether a marker stands behind a line break of YAML 1.1 alone, which Argo CD's reader knows, and its splitter does not.
+fn breaks_inside(piece: &[u8]) -> bool {
+    ["\u{85}", "\u{2028}", "\u{2029}"].iter().any(|end| {
+        memmem::find_iter(piece, end.as_bytes()).any(|at| {
+            let rest = &piece[at + end.len()..];
+            rest.starts_with(b"---") || rest.starts_with(b"...")
+        })
+    })
 }
 
 fn lost(piece: &[u8], title: &str) -> Finding {
@@ -87,18 +101,48 @@ fn kind(value: &Value) -> Option<&str> {
     value.get("kind").and_then(Value::text).filter(|kind| !kind.is_empty())
 }
 
-/// Most documents say a kind in a line of its own, have no `items`, and need not be parsed.
+/// Most documents say a kind in a line of its own, have no `items`, and are so plain that they need not be parsed.
 fn is_plainly_one(piece: &[u8]) -> bool {
-    let is_word =
-        |word: &[u8]| word.first().is_some_and(u8::is_ascii_uppercase) && word.iter().all(u8::is_ascii_alphanumeric);
-    let says_it = |line: &[u8]| {
-        line.strip_prefix(b"kind: ")
-            .is_some_and(|kind| is_word(kind.trim_ascii()) && !kind.trim_ascii().ends_with(b"List"))
+    let mut kinds = 0;
+    let is_plain = |(number, line): (usize, &[u8])| match line.first() {
+        None | Some(b' ' | b'#' | b'\r') => true,
+        Some(b'-') => number == 0 && line.starts_with(b"---") && is_empty(line),
+        Some(_) => {
+            let end = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+            let (name, value) = (&line[..end], line.get(end + 1..).unwrap_or_default());
+            kinds += usize::from(name == b"kind" && is_kind(value.trim_ascii()));
+            name.iter().all(u8::is_ascii_alphanumeric) && name != b"items" && is_whole(value)
+        }
     };
-    let first = lines(piece).next().unwrap_or_default();
-    let is_block = |line: &[u8]| !line.starts_with(b"{") && !line.starts_with(b"\"") && !line.starts_with(b"items:");
-    is_empty(first) && lines(piece).all(is_block) && lines(piece).filter(|line| says_it(line)).count() == 1
-        || !first.starts_with(b"---") && says_it(first) && lines(piece).all(is_block)
+    piece.is_ascii() && lines(piece).enumerate().all(is_plain) && kinds == 1 && count(piece, b"kind:") == 1
+}
+
+/// A word with a capital first, and no list.
+fn is_kind(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_uppercase)
+        && word.iter().all(u8::is_ascii_alphanumeric)
+        && !word.ends_with(b"List")
+}
+
+/// What stands behind a name ends on its line, or is indented below it.
+fn is_whole(value: &[u8]) -> bool {
+    let value = match value {
+        [] => return true,
+        [b' ' | b'\r', rest @ ..] => rest.trim_ascii(),
+        _ => return false,
+    };
+    match (value.first(), value.last()) {
+        (Some(first @ (b'"' | b'\'')), Some(last)) => value.len() > 1 && first == last,
+        (Some(b'{'), Some(last)) => *last == b'}',
+        (Some(b'['), Some(last)) => *last == b']',
+        (Some(b'&' | b'*' | b'!' | b'%' | b'@' | b'`' | b'?'), _) => false,
+        _ => true,
+    }
+}
+
+/// How many lines begin so.
+fn count(piece: &[u8], beginning: &[u8]) -> usize {
+    lines(piece).filter(|line| line.starts_with(beginning)).count()
 }
 
 fn parsed(piece: &[u8]) -> Option<Value> {
@@ -165,6 +209,9 @@ mod tests {
             "---\nkind: List\napiVersion: v1\n",
             "---\nkind: ConfigMapList\nitems: []\n",
             "%YAML 1.1\n---\n",
+            "kind: ConfigMap\n'items': []\n",
+            "kind: ConfigMap\n? items\n: []\n",
+            "kind: ConfigMap\n<<: {items: []}\n",
         ] {
             assert_eq!(ids(stream), ["empty-input"], "{stream}");
         }
@@ -177,6 +224,7 @@ mod tests {
             "---\nkind: A\n--- {kind: B}\n",
             "---\nkind: A\n--- !!map\nkind: B\n",
             "---\nkind: A\r---\rkind: B\r",
+            "---\nkind: A\u{85}---\nkind: B\n",
         ] {
             assert_eq!(ids(stream), ["lost-document"], "{stream}");
         }
@@ -189,6 +237,9 @@ mod tests {
             "kind: ~\n",
             "kind: \"\"\n",
             "kind: 5\n",
+            "kind: A\n'kind': null\n",
+            "metadata: \"hunter2\nkind: ConfigMap\nx\"\n",
+            "metadata: \"hunter2\nkind: ConfigMap\nx: y\"\n",
             "kind: {a: 1}\n",
             "---\n- kind: A\n",
             "---\nkind: List\nitems:\n- name: x\n",

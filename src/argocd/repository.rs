@@ -15,6 +15,9 @@ const OF_GLOBS: [char; 3] = ['*', '?', '['];
 /// Helm takes a name with one of these apart, and would read another file than the one that was looked at.
 const OF_HELM: [char; 3] = [',', '"', '\\'];
 
+/// More folders are no values files that somebody meant.
+const FOLDERS_MAX: usize = 5_000;
+
 /// The repository, and the chart's folder in it.
 #[derive(Debug)]
 pub struct Repository {
@@ -104,12 +107,13 @@ impl Repository {
         if scheme(name).is_some() {
             return Err(address(what));
         }
-        let file = self.file(&self.path(name), what)?;
-        let seen = file.to_string_lossy();
-        if seen.contains(OF_HELM) || seen.contains(char::is_control) || file.to_str().is_none() {
-            return Err(Finding::usage("file-name", format!("{what} has a name that helm would take apart"))
-                .help("rename it: no comma, quote or backslash"));
-        }
+        self.whole_file(&self.path(name), what)
+    }
+
+    /// As [`Repository::file`], with a name that Helm does not take apart.
+    fn whole_file(&self, path: &Path, what: &str) -> Result<PathBuf, Finding> {
+        let file = self.file(path, what)?;
+        whole(&file.to_string_lossy(), what)?;
         Ok(file)
     }
 
@@ -135,7 +139,7 @@ impl Repository {
             let is_glob = name.contains(OF_GLOBS) && !self.path(name).is_file();
             let files = match scheme(name) {
                 Some(scheme) if schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) => {
-                    Ok(vec![ValuesFile::Address(name.clone())])
+                    whole(name, "a values file").map(|()| vec![ValuesFile::Address(name.clone())])
                 }
                 Some(_) => Err(address("a values file")),
                 None if is_glob => self.matching(name, ignores_missing),
@@ -165,9 +169,17 @@ impl Repository {
     /// The files that a glob finds, in the order of their paths.
     fn matching(&self, glob: &str, ignores_missing: bool) -> Result<Vec<ValuesFile>, Finding> {
         let path = self.path(glob);
-        let is_plain = |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(OF_GLOBS);
+        let is_plain = |part: &Component<'_>| {
+            let part = part.as_os_str().to_string_lossy();
+            !part.contains(OF_GLOBS) && !part.contains(['{', '\\'])
+        };
         let base: PathBuf = path.components().take_while(is_plain).collect();
-        let rest: PathBuf = path.components().skip_while(is_plain).collect();
+        // Beside other letters `**` is as good as `*`.
+        let part = |part: Component<'_>| match part.as_os_str().to_string_lossy() {
+            whole if whole == "**" => whole.into_owned(),
+            part => part.replace("**", "*"),
+        };
+        let rest: PathBuf = path.components().skip_while(is_plain).map(part).collect();
         let base = normal(&self.chart.join(base));
         if !base.starts_with(&self.root) || rest.components().any(|part| part == Component::ParentDir) {
             return Err(outside("a glob of values files"));
@@ -180,7 +192,13 @@ impl Repository {
         })?;
         let matcher = matcher.compile_matcher();
         let mut files = Vec::new();
-        self.below(&base, &mut Vec::new(), &mut files);
+        if !self.below(&base, &mut Vec::new(), &mut files, &mut 0) {
+            return Err(Finding::usage(
+                "bad-glob",
+                format!("the glob {} has too many folders to look through", word(glob)),
+            )
+            .help("begin it with the folder that is meant; links that lead to each other's folders multiply them"));
+        }
         let is_meant = |file: &PathBuf| file.strip_prefix(&base).is_ok_and(|rest| matcher.is_match(rest));
         let mut files: Vec<PathBuf> = files.into_iter().filter(is_meant).collect();
         files.sort();
@@ -190,24 +208,30 @@ impl Repository {
         }
         files
             .iter()
-            .map(|file| self.named(&self.seen(file).to_string_lossy(), "a values file"))
+            .map(|file| self.whole_file(file, "a values file"))
             .map(|file| file.map(|file| self.values_file(&file)))
             .collect()
     }
 
-    /// All files below a folder, also behind links to folders, as doublestar finds them for Argo CD. `way`: the folders above,
-    /// so that a link that leads back ends there.
-    fn below(&self, folder: &Path, way: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) {
-        let Ok(real) = folder.canonicalize() else { return };
-        if !real.starts_with(&self.root) || way.contains(&real) {
-            return;
+    /// All files below a folder, also behind links to folders, as doublestar finds them for Argo CD; `false` if there are too
+    /// many folders. `way`: the folders above, so that a link that leads back ends there.
+    fn below(&self, folder: &Path, way: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>, count: &mut usize) -> bool {
+        let Some(real) = folder.canonicalize().ok().filter(|real| real.starts_with(&self.root)) else { return true };
+        if way.contains(&real) {
+            return true;
         }
+        *count += 1;
         way.push(real);
+        let mut is_all = *count <= FOLDERS_MAX;
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.is_dir() { self.below(&path, way, files) } else { files.push(path) }
+            match is_all && path.is_dir() {
+                true => is_all = self.below(&path, way, files, count),
+                false => files.push(path),
+            }
         }
         way.pop();
+        is_all
     }
 
     /// Where a name of an Application leads, from the chart's folder.
@@ -243,6 +267,15 @@ fn outside(what: &str) -> Finding {
     Finding::refused("outside-repository", format!("{what} is outside of the repository"))
         .help("name a file of the repository; `/` first means its root")
         .help("files of another source of the Application do not reach a plugin (argoproj/argo-cd#12476)")
+}
+
+/// Refuses a word that Helm would take for several.
+fn whole(word: &str, what: &str) -> Result<(), Finding> {
+    if !word.contains(OF_HELM) && !word.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+        return Ok(());
+    }
+    Err(Finding::usage("file-name", format!("{what} has a name that helm would take apart"))
+        .help("rename it: no comma, quote or backslash; in an address a comma is `%2C`"))
 }
 
 /// An address may hold a password, so it is not told.
@@ -353,11 +386,26 @@ mod tests {
         for name in ["/a,b.yaml", "comma.link", "x,/env/a.yaml"] {
             assert_eq!(files(&repository, &[name]), Err("file-name".to_owned()), "{name}");
         }
+        for address in ["https://example.com/v.yaml,/etc/passwd", "https://example.com/\"a", "https://example.com/a\\b"]
+        {
+            assert_eq!(files(&repository, &[address]), Err("file-name".to_owned()), "{address}");
+        }
         assert_eq!(files(&repository, &["nowhere.yaml"]), Err("no-such-file".to_owned()));
         assert_eq!(files(&repository, &["env"]), Err("no-such-file".to_owned()));
         // Whether something is there or not sounds the same.
         let refusal = |name: &str| repository.named(name, "a values file").unwrap_err();
         assert_eq!(refusal("../../../other"), refusal("../../../nothing"));
+    }
+
+    #[test]
+    fn links_that_multiply_folders_are_not_followed_for_ever() {
+        let (_folder, repository) = unpacked();
+        let inside = |name: String| repository.chart().join("many").join(name);
+        for one in 0..9 {
+            fs::create_dir_all(inside(one.to_string())).unwrap();
+            (0..9).for_each(|other| symlink(inside(other.to_string()), inside(format!("{one}/to-{other}"))).unwrap());
+        }
+        assert_eq!(files(&repository, &["many/**/*.yaml"]), Err("bad-glob".to_owned()));
     }
 
     proptest::proptest! {
@@ -393,6 +441,10 @@ mod tests {
         );
         assert_eq!(files(&repository, &["folder/b*.yaml", "f*/a.yaml"]).unwrap(), ["./env/b.yaml", "./env/a.yaml"]);
         assert_eq!(files(&repository, &["v[1].yaml"]).unwrap(), ["./v[1].yaml"]);
+        assert_eq!(files(&repository, &["{env,none}/{a,b}*.yaml"]).unwrap(), ["./env/a.yaml", "./env/b.yaml"]);
+        assert_eq!(files(&repository, &["env/**.yaml"]).unwrap(), ["./env/a.yaml", "./env/b.yaml"]);
+        fs::write(repository.chart().join("prod:eu.yaml"), "a: 1\n").unwrap();
+        assert_eq!(files(&repository, &["prod*.yaml"]).unwrap(), ["./prod:eu.yaml"]);
         assert_eq!(files(&repository, &["env/x*.yaml"]), Err("no-such-file".to_owned()));
         let names = ["env/x*.yaml", "none.yaml", "values.yaml"].map(str::to_owned);
         assert_eq!(repository.values_files(&names, true, &[]).unwrap(), [ValuesFile::File("./values.yaml".to_owned())]);

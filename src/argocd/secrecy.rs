@@ -3,9 +3,10 @@
 use crate::yaml::{Data, Number, Value};
 
 /// Parts of names whose values are never shown: rather one too many.
-const NAMES: [&str; 27] = [
-    "account", "admin", "auth", "basic", "cert", "conn", "cred", "dsn", "hash", "jwt", "key", "licen", "login", "pass",
-    "pin", "private", "pw", "salt", "secret", "session", "sign", "token", "uri", "url", "user", "cookie", "webhook",
+const NAMES: [&str; 31] = [
+    "code", "otp", "phrase", "seed", "account", "admin", "auth", "basic", "cert", "conn", "cred", "dsn", "hash", "jwt",
+    "key", "licen", "login", "pass", "pin", "private", "pw", "salt", "secret", "session", "sign", "token", "uri",
+    "url", "user", "cookie", "webhook",
 ];
 /// A text without a break this long may be a key.
 const RUN_LEN_MIN: usize = 16;

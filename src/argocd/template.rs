@@ -69,7 +69,7 @@ impl Template {
                 true => repository.named(&put_in(path), "a file of `file-parameters`"),
                 false => {
                     Err(Finding::usage("parameter-value", "a name in `file-parameters` is no plain path of values")
-                        .help(r"letters, digits, `-`, `_`, `/`, `.`, `[0]`, and `\.` for a dot within a name"))
+                        .help(r"no `=` and no comma; a backslash only in `\.`, for a dot within a name"))
                 }
             };
             match file {
@@ -117,27 +117,25 @@ impl Template {
 
     /// The words behind `helm`, for the chart in the working directory.
     pub fn words(&self) -> Vec<OsString> {
-        let mut words: Vec<String> = ["template", ".", "--name-template", &self.release].map(str::to_owned).to_vec();
-        let mut add = |flag: &str, value: &str| words.extend([flag.to_owned(), value.to_owned()]);
-        if !self.namespace.is_empty() {
-            add("--namespace", &self.namespace);
-        }
-        if !self.kube_version.is_empty() {
-            add("--kube-version", &self.kube_version);
-        }
-        self.sets.iter().for_each(|set| add(set.kind.flag(), &set.text));
-        self.values_files.iter().for_each(|file| add("--values", file.word()));
-        if self.inline.is_some() {
-            add("--values", "-");
-        }
-        self.api_versions.iter().for_each(|version| add("--api-versions", version));
+        // A value of its own word, and beginning with `--`, Helm would take for one of its flags.
+        let word = |flag: &str, value: &str| format!("{flag}={value}");
+        let of_values = |file: &ValuesFile| word("--values", file.word());
+        let named = [("--namespace", &self.namespace), ("--kube-version", &self.kube_version)];
         let switches = [
             ("--include-crds", !self.skips_crds),
             ("--skip-schema-validation", self.skips_schema),
             ("--skip-tests", self.skips_tests),
         ];
-        words.extend(switches.into_iter().filter(|(_, is_on)| *is_on).map(|(flag, _)| flag.to_owned()));
-        words.into_iter().map(OsString::from).collect()
+        let words = ["template".to_owned(), ".".to_owned(), word("--name-template", &self.release)].into_iter();
+        words
+            .chain(named.into_iter().filter(|(_, value)| !value.is_empty()).map(|(flag, value)| word(flag, value)))
+            .chain(self.sets.iter().map(|set| word(set.kind.flag(), &set.text)))
+            .chain(self.values_files.iter().map(of_values))
+            .chain(self.inline.iter().map(|_| word("--values", "-")))
+            .chain(self.api_versions.iter().map(|version| word("--api-versions", version)))
+            .chain(switches.into_iter().filter(|(_, is_on)| *is_on).map(|(flag, _)| flag.to_owned()))
+            .map(OsString::from)
+            .collect()
     }
 
     /// What Helm reads from stdin.
@@ -206,8 +204,8 @@ fn foreign(names: &[String], application: &Application) -> Vec<Finding> {
 /// A path of values in which nothing can end it early: more than one assignment in a name, or an escaped `=`, would bring a
 /// path past the look at it.
 fn is_plain_path(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./[]".contains(c);
-    !name.is_empty() && name.replace(r"\.", ".").chars().all(plain)
+    let ends = |c: char| c.is_control() || "=,\\".contains(c);
+    !name.is_empty() && !name.replace(r"\.", ".").contains(ends)
 }
 
 /// A version as Argo CD passes it on: its numbers, without a `v` before and without what follows them. `None`: it is none.

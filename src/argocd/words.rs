@@ -9,7 +9,7 @@ use super::repository::Repository;
 use super::secrecy::is_named_so;
 use super::template::Template;
 use crate::source::Scrubber;
-use crate::values::SetKind;
+use crate::values::{self, Known, Request};
 use crate::yaml::{Data, Number, Value};
 
 /// So many lines are told, the last ones.
@@ -29,9 +29,14 @@ pub fn public(said: &str, template: &Template, repository: &Repository) -> Vec<S
     // Helm's own journal, and what it tells of each file that it walks over.
     let is_journal = |line: &str| line.starts_with("level=") || line.contains("walk.go:") || line.contains(" level=");
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty() && !is_journal(line)).collect();
+    // Where not all values are known, a line that does not begin like Helm's own may be all value.
+    let lines: Vec<&str> = lines.into_iter().filter(|line| values.is_all || line.starts_with("Error: ")).collect();
     let last = lines.iter().skip(lines.len().saturating_sub(LINES_MAX));
     last.map(|line| of_nowhere(&values.hidden_in(&in_repository(line, repository)))).collect()
 }
+
+/// A longer number may be one to be hidden, whatever its name is.
+const NUMBER_LEN_MAX: usize = 5;
 
 /// The user's values, to be hidden.
 struct Values {
@@ -48,12 +53,13 @@ impl Values {
         if let Some((_, text)) = template.inline() {
             values.learn_yaml(text);
         }
-        for set in &template.request().set {
-            let (_, value) = set.text.split_once('=').unwrap_or_default();
-            match set.kind {
-                SetKind::File => values.learn_lines_of(&chart.join(value.replace("\\,", ","))),
-                _ => values.learn_text(value),
-            }
+        let set = template.request().set;
+        for text in set.iter().filter_map(|set| set.text.split_once('=')) {
+            values.learn_text(text.1);
+        }
+        match values::read(&Request { set, ..Request::default() }) {
+            Ok(Known::Values(merged)) => values.learn(&merged.value, false),
+            Ok(Known::Unknown { .. }) | Err(_) => values.is_all = false,
         }
         values.learn_chart(chart, 0);
         values
@@ -81,12 +87,6 @@ impl Values {
         }
     }
 
-    fn learn_lines_of(&mut self, file: &Path) {
-        if let Some(text) = self.read(file) {
-            self.learn_text(&text);
-        }
-    }
-
     /// What is no YAML may be quoted as it stands.
     fn learn_yaml(&mut self, text: &str) {
         match Value::parse(text, 0) {
@@ -100,13 +100,23 @@ impl Values {
     fn learn(&mut self, value: &Value, is_secret: bool) {
         match &value.data {
             Data::Text(text) => self.learn_text(text),
-            Data::Number(Number::Int(number)) if is_secret => self.learn_text(&number.to_string()),
-            Data::Number(Number::Float(number)) if is_secret => self.learn_text(&number.to_string()),
+            Data::Number(Number::Int(number)) => self.learn_number(&number.to_string(), is_secret),
+            Data::Number(Number::Float(number)) => self.learn_number(&number.to_string(), is_secret),
             Data::List(items) => items.iter().for_each(|item| self.learn(item, is_secret)),
             Data::Map(map) => {
                 map.iter().for_each(|(name, entry)| self.learn(&entry.value, is_secret || is_named_so(name)));
             }
             _ => {}
+        }
+    }
+
+    /// A number, also as Go writes a large one: `4.8151623e+07`.
+    fn learn_number(&mut self, digits: &str, is_secret: bool) {
+        if is_secret || digits.len() > NUMBER_LEN_MAX {
+            self.learn_text(digits);
+            if let Some((first, rest)) = digits.split_at_checked(1) {
+                self.learn_text(&format!("{first}.{}", rest.trim_end_matches('0')));
+            }
         }
     }
 
@@ -124,8 +134,7 @@ impl Values {
 
     /// A line without values. Where they are not all known, without anything that could be one.
     fn hidden_in(&self, line: &str) -> String {
-        let line = without_quoted(line);
-        let line = if self.is_all { line } else { certain(&line).to_owned() };
+        let line = if self.is_all { line } else { certain(line) };
         let mut done = String::new();
         let mut plain = String::new();
         let flush = |plain: &mut String, done: &mut String| {
@@ -152,7 +161,7 @@ impl Values {
             }
         }
         flush(&mut plain, &mut done);
-        done.trim_end().to_owned()
+        without_quoted(done.trim_end())
     }
 }
 
@@ -161,12 +170,16 @@ fn is_place(word: &str) -> bool {
     let ends = [".yaml:", ".yml:", ".tpl:", ".txt:", ".json:"];
     let Some((at, end)) = ends.iter().find_map(|end| Some((word.find(end)?, end))) else { return false };
     let rest = &word[at + end.len()..];
-    !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == ':')
+    word.contains("/templates/") && !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == ':')
 }
 
 /// What Helm puts in marks is a value, a pattern of a schema, or a path in the values, which begins with a `/`.
 fn without_quoted(line: &str) -> String {
     let mut text = line.to_owned();
+    // `- at '/db/password': ` and then what is wrong with the value.
+    if let Some((path, _)) = line.trim_start().strip_prefix("- at '").and_then(|rest| rest.split_once('\'')) {
+        return format!("- at '{path}': does not fit the chart's schema");
+    }
     if let Some((before, _)) = line.split_once("failed parsing --set") {
         text = format!("{before}failed parsing --set: a parameter is no assignment");
     }
@@ -190,8 +203,13 @@ fn without_quoted(line: &str) -> String {
     done
 }
 
+const SCHEMA: &str = "values don't meet the specifications of the schema(s)";
+
 /// As much of a line as certainly quotes nothing: up to the place, or to the first mark.
 fn certain(line: &str) -> &str {
+    if let Some(at) = line.find(SCHEMA) {
+        return &line[..at + SCHEMA.len()];
+    }
     let end = line.find("): ").map(|at| at + 2);
     let mark = line.find(['\'', '"', '[', '<', '{']);
     match (end, mark) {
@@ -265,7 +283,7 @@ mod tests {
             ),
             (
                 "- at '/db/password': 'swordfish' does not match pattern '^[0-9]+$'",
-                "- at '/db/password': '***' does not match pattern '***'",
+                "- at '/db/password': does not fit the chart's schema",
             ),
             (
                 "Error: values don't meet the specifications of the schema(s)",
@@ -290,7 +308,6 @@ mod tests {
                 "Error: execution error at (a/templates/fail.yaml:1:3): no such: hunter2",
                 "Error: execution error at (a/templates/fail.yaml:1:3):",
             ),
-            ("- at '/db/password': 'hunter2' does not match", "- at"),
             ("Error: it failed: hunter2", "Error: it failed"),
         ] {
             assert_eq!(unknown.hidden_in(said), told);
