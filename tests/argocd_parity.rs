@@ -87,17 +87,17 @@ fn cases() -> Vec<Case> {
             "values files beside the chart and at the root, one through a link",
             list(
                 "values-files",
-                &["values-production.yaml", "/shared/values.yaml", "../../shared/obs.yaml", "link.yaml"],
+                &["values-production.yaml", "/global/values.yaml", "../../global/obs.yaml", "link.yaml"],
             ),
-            &["--values", "values-production.yaml", "--values", "../../shared/values.yaml"],
+            &["--values", "values-production.yaml", "--values", "../../global/values.yaml"],
         )
-        .and(&["--values", "../../shared/obs.yaml", "--values", "env/a.yaml"]),
+        .and(&["--values", "../../global/obs.yaml", "--values", "env/a.yaml"]),
         case(
             "globs, in the order of their paths, around files that are named",
-            list("values-files", &["env/**/*.yaml", "env/a.yaml", "/shared/v*.yaml"]),
+            list("values-files", &["env/**/*.yaml", "env/a.yaml", "/global/v*.yaml"]),
             &["--values", "env/b.yaml", "--values", "env/deep/c.yaml", "--values", "env/a.yaml"],
         )
-        .and(&["--values", "../../shared/values.yaml"]),
+        .and(&["--values", "../../global/values.yaml"]),
         case(
             "missing files are left out",
             json!([
@@ -109,11 +109,11 @@ fn cases() -> Vec<Case> {
         case(
             "variables of Argo CD",
             json!([
-                {"name": "values-files", "array": ["/shared/$ARGOCD_APP_NAME.yaml"]},
+                {"name": "values-files", "array": ["/global/$ARGOCD_APP_NAME.yaml"]},
                 {"name": "helm-parameters", "map": {"who": "${ARGOCD_APP_PROJECT_NAME}-$$-$UNKNOWN!"}},
                 {"name": "helm-string-parameters", "map": {"where": "$ARGOCD_APP_NAMESPACE"}},
             ]),
-            &["--values", "../../shared/obs.yaml", "--set", "who=platform-$-!", "--set-string", "where=prod"],
+            &["--values", "../../global/obs.yaml", "--set", "who=platform-$-!", "--set-string", "where=prod"],
         ),
         case(
             "inline values win over files, parameters over both",
@@ -149,8 +149,8 @@ fn cases() -> Vec<Case> {
         .and(&["--set", "n=null", "--set", "t=true", "--set-string", "s=007\\,8", "--set-string", "t2=true"]),
         case(
             "values from files",
-            json!([{"name": "file-parameters", "map": {"note": "files/note.txt", "deep.er": "/shared/note.txt"}}]),
-            &["--set-file", "deep.er=../../shared/note.txt", "--set-file", "note=files/note.txt"],
+            json!([{"name": "file-parameters", "map": {"note": "files/note.txt", "deep.er": "/global/note.txt"}}]),
+            &["--set-file", "deep.er=../../global/note.txt", "--set-file", "note=files/note.txt"],
         ),
         Case {
             path: "apps/umbrella",
