@@ -215,8 +215,16 @@ fn certain(line: &str) -> &str {
     match (end, mark) {
         (Some(end), Some(mark)) => &line[..end.min(mark.max(end))],
         (Some(end), None) => &line[..end],
-        (None, Some(mark)) => &line[..mark],
-        (None, None) => line.rsplit_once(": ").map_or(line, |(before, _)| before),
+        // `Error: `, and what Helm says of it itself: behind the next colon a value may stand.
+        (None, mark) => {
+            let line = &line[..mark.unwrap_or(line.len())];
+            let parts: Vec<usize> = line.match_indices(": ").map(|(at, _)| at).take(2).collect();
+            match parts[..] {
+                [_, second] => &line[..second],
+                [first] if mark.is_none() => &line[..first],
+                _ => line,
+            }
+        }
     }
 }
 
@@ -309,6 +317,8 @@ mod tests {
                 "Error: execution error at (a/templates/fail.yaml:1:3):",
             ),
             ("Error: it failed: hunter2", "Error: it failed"),
+            ("Error: it failed: hunter2: more", "Error: it failed"),
+            ("Error: it failed: hunter2 'more'", "Error: it failed"),
         ] {
             assert_eq!(unknown.hidden_in(said), told);
         }
