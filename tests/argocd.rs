@@ -8,14 +8,13 @@ mod common;
 mod openbao;
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use argocd::{Application, DEADLINE, Server, Sidecar, app_env, parameters_env};
-use common::{HELMS, KEYS, chart, copy, helm_binary, keyring_bytes, lock_numbered, root};
+use common::{HELMS, KEYS, Refusing, chart, copy, helm_binary, keyring_bytes, lock_numbered, root};
 use openbao::{OpenBao, ROOT};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -496,15 +495,15 @@ fn refusals(unreachable: &str, denied: &OpenBao) -> Vec<Refusal> {
 /// `UPDATE_GOLDEN=1 cargo test` writes the messages anew.
 #[test]
 fn refusals_are_told_in_short_and_print_nothing() {
-    // A port that nobody listens on: it was free a moment ago.
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let refusing = Refusing::new();
+    let unheard = format!("127.0.0.1:{}", refusing.port);
     let bao = OpenBao::start();
-    let unreachable = format!("http://{free}");
+    let unreachable = format!("http://{unheard}");
     let told = |refusal: &Refusal| {
         let Refusal { name, code, mounted, application, .. } = refusal;
         let run = mounted.run(application);
         assert_eq!((run.code, run.stdout.as_str()), (*code, ""), "{name}:\n{}", run.stderr);
-        for secret in ["hunter2", "passwd", ROOT, "secret/obs", &free.to_string(), &bao.address, "127.0.0.1"] {
+        for secret in ["hunter2", "passwd", ROOT, "secret/obs", &unheard, &bao.address, "127.0.0.1"] {
             assert!(!run.stderr.contains(secret), "{name}: `{secret}` was told:\n{}", run.stderr);
         }
         for server in Server::all() {

@@ -4,13 +4,13 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use common::{HELMS, copy, helm_binary, root};
 use serde_json::{Value, json};
-use std::io::Write as _;
 
 /// Version and API versions of the cluster, as Argo CD tells them.
 const KUBE: [&str; 4] = ["--kube-version", "1.31.2", "--api-versions", "apps/v1/Deployment"];
@@ -287,15 +287,13 @@ struct Charts(std::process::Child, u16);
 
 impl Charts {
     fn serve(folder: &Path) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let mut command = Command::new("python3");
-        command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(folder);
-        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("python3 starts");
-        let begun = std::time::Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "the server does not answer");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        command.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]).current_dir(folder);
+        let mut server = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("python3 starts");
+        // Serving HTTP on 127.0.0.1 port 40123 (http://127.0.0.1:40123/) ...
+        let mut words = String::new();
+        BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut words).expect("its first line");
+        let port = words.split(' ').nth(5).and_then(|port| port.parse().ok()).expect("a port");
         Self(server, port)
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{KEYS, folder, keyring};
+use common::{KEYS, Refusing, folder, keyring};
 use fault::{Fault, KEY, SECRET_ID, TOKEN, TRIES, compare};
 use faulty::{Answer, Crowded, Drip, Endless, Hang, Raw, Reset, Script, Server, answer, head};
 
@@ -121,13 +121,13 @@ fn a_vault_that_is_well() {
 #[test]
 fn a_network_that_fails() {
     let crowded = Crowded::new();
-    let closed = free_port();
+    let refusing = Refusing::new();
     let elsewhere = |port: u16| format!("vault: {{path: secret/obs/keys, address: 'http://127.0.0.1:{port}'}}");
     let at = |host: &str| format!("vault: {{path: secret/obs/keys, address: 'http://{host}:8200'}}");
     compare(
         "network.txt",
         vec![
-            vault("connection refused").source(elsewhere(closed)).hide(closed, "CLOSED"),
+            vault("connection refused").source(elsewhere(refusing.port)).hide(refusing.port, "REFUSING"),
             vault("nobody lets it in").source(elsewhere(crowded.port)).hide(crowded.port, "CROWDED").timeout("1"),
             // A label of 64 letters is no host's, whoever is asked; no DNS is needed to know that.
             vault("host unknown").source(at(&format!("{}.example", "no-such-host-".repeat(5)))),
@@ -156,11 +156,6 @@ fn a_network_that_fails() {
                 .check(tries(READ, 1)),
         ],
     );
-}
-
-fn free_port() -> u16 {
-    // Taken and given back: nobody listens there now.
-    std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 fn pem(name: &str) -> String {

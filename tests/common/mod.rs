@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,6 +17,21 @@ pub const KEYS: [&str; 4] = [
     "P2wz9XkDAflhXQ+sR1nIZq5jV0c9tHqMzS4y7Yv0EbU=",
     "0eYx8m2vWq7NfTgH3rJkLsZdA5uCiB1oPQhR9yVXtEw=",
 ];
+
+/// A port of this machine that refuses every connection, as long as this lives: the near end of a connection holds it,
+/// so that no server of another test is given it.
+pub struct Refusing {
+    pub port: u16,
+    _held: (TcpListener, TcpStream),
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let near = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        Self { port: near.local_addr().expect("an address").port(), _held: (listener, near) }
+    }
+}
 
 /// What a run left behind.
 pub struct Run {

@@ -1,6 +1,7 @@
 //! A real OpenBao, in memory, on a free port of this machine; it ends with the value.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,8 @@ use tempfile::TempDir;
 
 use crate::common::openbao_binary;
 
+/// Where a server's words are kept.
+const WORDS: &str = "stdout";
 /// The token that may do everything.
 pub const ROOT: &str = "root-token-of-the-tests";
 
@@ -40,13 +43,14 @@ impl OpenBao {
     fn try_start(is_tls: bool) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let words = File::create(folder.path().join(WORDS)).expect("a file");
         let mut command = Command::new(openbao_binary());
         command.args(["server", "-dev", "-dev-no-store-token", &format!("-dev-root-token-id={ROOT}")]);
         command.arg(format!("-dev-listen-address=127.0.0.1:{port}"));
         if is_tls {
             command.args(["-dev-tls".to_owned(), format!("-dev-tls-cert-dir={}", folder.path().display())]);
         }
-        command.env_clear().env("HOME", folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env_clear().env("HOME", folder.path()).stdout(words).stderr(Stdio::null());
         let process = command.spawn().expect("bao starts");
         let scheme = if is_tls { "https" } else { "http" };
         let mut server = Self { process, folder, address: format!("{scheme}://127.0.0.1:{port}"), is_tls };
@@ -62,8 +66,11 @@ impl OpenBao {
     }
 
     fn is_ready(&self) -> bool {
-        // The KV engine comes a moment after the server itself.
-        (!self.is_tls || self.ca().exists())
+        // Before it has started, who answers may be the server of another test, which was given the port first. The KV
+        // engine comes a moment after the server itself.
+        let words = std::fs::read_to_string(self.folder.path().join(WORDS)).unwrap_or_default();
+        words.contains("server started!")
+            && (!self.is_tls || self.ca().exists())
             && self.try_ask("GET", "sys/internal/ui/mounts/secret/x", None, "").0 == 200
     }
 
