@@ -14,9 +14,10 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::{Map, Value as Json, json};
 
 use super::decided::Decided;
-use super::stream::{Document, HELM4_FILE};
+use super::keep;
+use super::run::Run;
+use super::stream::{Document, HELM4_FILE, Part};
 use super::survey::{FoundPod, LeftBehind, Survey, left_behind};
-use super::{Part, Run, first_consumer, keep, namespace};
 use crate::config::{RemoteRef, SecretStore};
 use crate::manifest::Object;
 use crate::report::{Exit, Finding, Refusal};
@@ -165,7 +166,7 @@ impl ExternalSecret<'_> {
 
 /// Before all consumers: Argo CD waits for a wave before it begins the next one.
 fn wave_before(survey: &Survey<'_, '_, '_>) -> i64 {
-    let consumers = survey.pods.iter().filter(|pod| pod.is_consumer());
+    let consumers = survey.consumers();
     let waves =
         consumers.filter_map(|pod| pod.object.root.at(&["metadata", "annotations", WAVE])?.text()?.parse().ok());
     waves.map(|wave: i64| wave.saturating_sub(1)).fold(WAVE_MAX, i64::min)
@@ -217,7 +218,7 @@ impl<'a> Run<'_, 'a> {
         }
         let secret = ExternalSecret {
             name,
-            namespace: namespace(survey),
+            namespace: survey.namespace(),
             store,
             keyring: &self.selection.keyring,
             environment: self.environment(),
@@ -229,7 +230,7 @@ impl<'a> Run<'_, 'a> {
         if self.holds(&secret)? {
             return Ok(None);
         }
-        Ok(Some(self.inserted_before(first_consumer(survey), &secret.document()?)))
+        Ok(Some(self.stream.put_before(survey.first_consumer(), &secret.document()?)))
     }
 
     /// Whether the stream holds an ExternalSecret already.

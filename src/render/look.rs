@@ -54,7 +54,7 @@ pub fn mounts(bytes: &[u8], selection: &Selection) -> Result<Vec<(String, String
             .flat_map(|secret| held::fields(&secret.object, slot))
             .map(|field| field.name)
             .collect();
-        for pod in survey.pods.iter().filter(|pod| pod.is_consumer()) {
+        for pod in survey.consumers() {
             let named = survey::named_fields(pod).into_iter().map(|field| field.name);
             let whole = pod.volumes.iter().any(|volume| volume.items.is_none());
             let all = held.iter().copied().filter(|_| whole);

@@ -60,11 +60,6 @@ impl<'a> Stream<'a> {
         Self { bytes, pieces, glued }
     }
 
-    /// The whole stream.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// The bytes of a piece.
     pub fn piece(&self, piece: usize) -> Range<usize> {
         self.pieces.get(piece).cloned().unwrap_or_default()
@@ -170,6 +165,32 @@ impl<'a> Stream<'a> {
         yaml::Value::compose(&tree, 0).map_err(|e| refused(bom + e.offset, &e.message))?;
         Ok(Document { piece, offset: range.start + bom, tree })
     }
+
+    /// A document put before a piece.
+    pub fn put_before(&self, piece: usize, document: &str) -> Part {
+        let range = self.piece(piece);
+        let bytes = &self.bytes[range.clone()];
+        let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let at = range.start + bom;
+        let behind = &bytes[bom..];
+        let mut lines = behind.split(|b| matches!(b, b'\n' | b'\r'));
+        let is_marker =
+            |line: &[u8]| line.strip_prefix(b"---").is_some_and(|rest| matches!(rest, [] | [b' ' | b'\t', ..]));
+        let text = if lines.next().is_some_and(is_marker) {
+            format!("---\n{document}")
+        } else if has_directive(behind) {
+            format!("{document}...\n")
+        } else {
+            format!("{document}---\n")
+        };
+        (at..at, Zeroizing::new(text))
+    }
+}
+
+/// Whether a directive stands before the document; comments and blank lines may come first.
+fn has_directive(piece: &[u8]) -> bool {
+    let mut lines = piece.split(|b| matches!(b, b'\n' | b'\r'));
+    lines.find(|line| !matches!(line.trim_ascii_start(), [] | [b'#', ..])).is_some_and(|line| line.starts_with(b"%"))
 }
 
 /// `\x2d`, `\u002d`, `\U0000002d` and a backslash at the end of a line can each hide part of an ASCII name.
@@ -177,15 +198,18 @@ fn hides_a_letter(behind: &[u8]) -> bool {
     [&b"x"[..], b"u00", b"U000000", b"\n", b"\r"].iter().any(|escape| behind.starts_with(escape))
 }
 
+/// An edit of the stream: a range, and what stands there afterwards.
+pub type Part = (Range<usize>, Zeroizing<String>);
+
 /// A stream's bytes with some ranges written anew. Nothing is copied until it is written.
 pub struct Rewritten<'a> {
     bytes: &'a [u8],
-    parts: Vec<(Range<usize>, Zeroizing<String>)>,
+    parts: Vec<Part>,
 }
 
 impl<'a> Rewritten<'a> {
     /// `parts` in order, without overlap.
-    pub(super) fn new(bytes: &'a [u8], mut parts: Vec<(Range<usize>, Zeroizing<String>)>) -> Self {
+    pub(super) fn new(bytes: &'a [u8], mut parts: Vec<Part>) -> Self {
         parts.sort_by_key(|(range, _)| (range.start, range.end));
         Self { bytes, parts }
     }

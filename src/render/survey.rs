@@ -49,6 +49,23 @@ pub struct Survey<'t, 'a, 'p> {
     pub pods: Vec<FoundPod<'t, 'a>>,
 }
 
+impl<'t, 'a> Survey<'t, 'a, '_> {
+    /// The pods that read a field of a ring.
+    pub fn consumers(&self) -> impl Iterator<Item = &FoundPod<'t, 'a>> {
+        self.pods.iter().filter(|pod| pod.is_consumer())
+    }
+
+    /// The consumers' namespace, if their documents say one.
+    pub fn namespace(&self) -> Option<&str> {
+        self.consumers().find_map(|pod| pod.object.namespace)
+    }
+
+    /// The piece of the first consumer.
+    pub fn first_consumer(&self) -> usize {
+        self.consumers().map(|pod| pod.document.piece).min().unwrap_or(0)
+    }
+}
+
 impl SecretSpec {
     /// Which ring a field belongs to, and what it is to it.
     pub fn slot(&self, field: &str) -> Option<(usize, Slot)> {

@@ -1,6 +1,6 @@
 //! Properties of the whole: foreign bytes stay, keys arrive, rendering again changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Parts;
-use super::stream::{Document, Stream};
+use super::stream::{Document, Part, Stream};
 use super::survey::{self, Survey};
 use crate::config::Selection;
 use crate::profile::{Profile, SecretSpec};
@@ -66,7 +65,7 @@ pub(super) fn no_target(selections: &[Selection]) -> Finding {
 }
 
 /// Two keyrings may share a document only where their edits stay apart; whole documents are replaced, so they may not.
-pub(super) fn refuse_overlap(parts: &Parts, edits: &Parts) -> Result<(), Refusal> {
+pub(super) fn refuse_overlap(parts: &[Part], edits: &[Part]) -> Result<(), Refusal> {
     let overlap =
         edits.iter().any(|(edit, _)| parts.iter().any(|(part, _)| part.start < edit.end && edit.start < part.end));
     if overlap {
