@@ -52,6 +52,23 @@ fn a_second_instance_cannot_hide_behind_a_merge_key_or_a_list() {
     }
 }
 
+/// Argo CD hides what Kubernetes' own Secrets hold, and shows what others hold that are called so.
+#[test]
+fn a_secret_of_another_api_group_gets_no_key() {
+    let other =
+        "---\napiVersion: example.com/v1\nkind: Secret\nmetadata: {name: NAME}\nstringData: {encryption-key-0: x}\n";
+    let beside = other.replace("NAME", "other-backend");
+    let run = lightrun(&(stream() + &beside), &[]);
+    assert!(run.done().stdout.ends_with(&beside), "{}", run.stdout);
+    lightrun(&other.replace("NAME", "lr-backend"), &[]).refused(1, "no-target");
+    let instead = stream().replace("kind: Secret\napiVersion: v1", "kind: Secret\napiVersion: example.com/v1");
+    assert_ne!(instead, stream());
+    lightrun(&instead, &[]).refused(1, "no-target");
+    // A list may say it for its items.
+    let list = "---\napiVersion: example.com/v1\nkind: SecretList\nitems:\n- metadata: {name: lr-backend}\n  stringData: {encryption-key-0: x}\n";
+    lightrun(list, &[]).refused(1, "no-target");
+}
+
 #[test]
 fn custom_workloads_have_their_volumes_completed() {
     let workflow = stream().replace("kind: Deployment", "kind: CronWorkflow").replace(

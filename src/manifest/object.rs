@@ -7,6 +7,8 @@ use super::cursor::Cursor;
 pub struct Object<'t, 'a> {
     /// Its mapping.
     pub root: Cursor<'t, 'a>,
+    /// `apiVersion`, empty if there is none.
+    pub api_version: &'t str,
     /// `kind`, empty if there is none.
     pub kind: &'t str,
     /// `metadata.name`, empty if there is none.
@@ -25,21 +27,27 @@ pub fn shown_name(name: &str) -> &str {
 impl<'t, 'a> Object<'t, 'a> {
     /// The objects of a document, in order.
     pub fn all(root: Cursor<'t, 'a>) -> Vec<Self> {
-        Self::all_of(root, "")
+        Self::all_of(root, ("", ""))
     }
 
-    /// `implied`: the kind of a list's items where they do not say it themselves (`SecretList`).
-    fn all_of(root: Cursor<'t, 'a>, implied: &'t str) -> Vec<Self> {
+    /// `implied`: API version and kind of a list's items where they do not say it themselves (`SecretList`).
+    fn all_of(root: Cursor<'t, 'a>, implied: (&'t str, &'t str)) -> Vec<Self> {
         let text = |cursor: &Cursor<'t, 'a>, path: &[&str]| cursor.at(path).and_then(|c| c.text());
-        let kind = text(&root, &["kind"]).unwrap_or(implied);
+        let api_version = text(&root, &["apiVersion"]).unwrap_or(implied.0);
+        let kind = text(&root, &["kind"]).unwrap_or(implied.1);
         if let Some(of) = kind.strip_suffix("List")
             && let Some(items) = root.get("items")
         {
-            return items.items().into_iter().flat_map(|item| Self::all_of(item, of)).collect();
+            return items.items().into_iter().flat_map(|item| Self::all_of(item, (api_version, of))).collect();
         }
         let name = text(&root, &["metadata", "name"]).unwrap_or("");
         let namespace = text(&root, &["metadata", "namespace"]);
-        vec![Self { root, kind, name, namespace }]
+        vec![Self { root, api_version, kind, name, namespace }]
+    }
+
+    /// Whether it is a Secret of Kubernetes itself. What others hold that are called so, Argo CD for one shows to everybody.
+    pub fn is_secret(&self) -> bool {
+        self.kind == "Secret" && !self.api_version.contains('/')
     }
 
     /// `Deployment/lr-backend`, for messages.

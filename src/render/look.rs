@@ -74,7 +74,7 @@ pub fn refuse_hooks(bytes: &[u8], selection: &Selection) -> Result<(), Refusal> 
     for piece in stream.holding(&BTreeSet::from(["helm.sh/hook"])) {
         // What cannot be parsed was no hook for Helm either.
         let Ok(document) = stream.parse(piece) else { continue };
-        for object in document.objects().iter().filter(|object| object.kind == "Secret") {
+        for object in document.objects().iter().filter(|object| object.is_secret()) {
             // Helm asks the document, which may be a list of its own.
             let roots = [Some(object.root.clone()), Cursor::root(&document.tree)];
             let is_hook =

@@ -161,7 +161,7 @@ impl<'a> Run<'_, 'a> {
         }
         for piece in self.stream.naming(name) {
             let Ok(document) = self.stream.parse(piece) else { continue };
-            if let Some(object) = document.objects().iter().find(|o| o.kind == "Secret" && o.name == name) {
+            if let Some(object) = document.objects().iter().find(|o| o.is_secret() && o.name == name) {
                 return Err(Finding::refused(
                     "duplicate-secret",
                     format!("the stream holds a Secret `{name}` already"),

@@ -178,11 +178,11 @@ pub fn own(
     };
     let tree = yaml::parse(&text).map_err(|e| bad(e.offset, e.to_string()))?;
     let root = Cursor::root(&tree).ok_or_else(|| bad(0, "it is empty".into()))?;
-    let api_version = root.get("apiVersion").and_then(|c| c.text());
     let [secret] = &Object::all(root)[..] else { return Err(bad(0, "it is a list".into())) };
-    let is_it = secret.kind == "Secret" && secret.name == own.name && api_version == Some("v1");
+    let is_it = secret.kind == "Secret" && secret.api_version == "v1" && secret.name == own.name;
     if !is_it || tree.has_more || !fields(secret, |name| spec.slot(name)).is_empty() {
-        return Err(bad(0, format!("it is {} ({})", secret.title(), api_version.unwrap_or("no apiVersion"))));
+        let version = if secret.api_version.is_empty() { "no apiVersion" } else { secret.api_version };
+        return Err(bad(0, format!("it is {} ({version})", secret.title())));
     }
     let mut patch = Patch::new(&tree);
     fill(&mut patch, secret, spec, delivered, show).map_err(|e| bad(e.offset(), e.to_string()))?;

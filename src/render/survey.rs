@@ -175,7 +175,7 @@ pub fn unclaimed<'t, 'a>(
     let mut found = Vec::new();
     for document in documents {
         for object in
-            document.objects().into_iter().filter(|object| object.kind == "Secret" && !claimed.contains(object.name))
+            document.objects().into_iter().filter(|object| object.is_secret() && !claimed.contains(object.name))
         {
             let held = |spec: &SecretSpec| {
                 let certain = |field: &HeldField<'_, '_>| spec.name.is_some() || matches!(field.slot, Slot::Number(_));
@@ -234,9 +234,7 @@ fn target(stream: &Stream<'_>, documents: &[Document<'_>], names: &Names<'_>) ->
                     }
                 }
             }
-            if object.kind == "Secret"
-                && names.fit(object.name)
-                && !fields(&object, |name| names.spec.slot(name)).is_empty()
+            if object.is_secret() && names.fit(object.name) && !fields(&object, |name| names.spec.slot(name)).is_empty()
             {
                 held.entry(object.name.to_owned()).or_insert((object.title(), document.offset + object.offset()));
             }
@@ -286,7 +284,7 @@ fn only_secret<'t, 'a>(
 ) -> Result<Option<FoundSecret<'t, 'a>>, Refusal> {
     let mut found: Vec<FoundSecret<'t, 'a>> = Vec::new();
     for document in documents {
-        let named = document.objects().into_iter().filter(|object| object.kind == "Secret" && object.name == name);
+        let named = document.objects().into_iter().filter(|object| object.is_secret() && object.name == name);
         found.extend(named.map(|object| FoundSecret { document, object }));
     }
     if found.len() > 1 {
@@ -424,7 +422,7 @@ pub struct Misnamed {
 pub fn misnamed(documents: &[Document<'_>], spec: &SecretSpec, taken: &BTreeSet<&str>) -> Vec<Misnamed> {
     let mut found = Vec::new();
     for document in documents {
-        for object in document.objects().into_iter().filter(|o| o.kind == "Secret" && !taken.contains(o.name)) {
+        for object in document.objects().into_iter().filter(|o| o.is_secret() && !taken.contains(o.name)) {
             for field in fields(&object, |name| spec.slot(name)) {
                 found.push(Misnamed {
                     title: object.title(),
