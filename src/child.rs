@@ -12,10 +12,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 use zeroize::Zeroizing;
 
-const ERR_MAX_BYTES: usize = 64 << 10;
+const ERR_MAX_BYTES: usize = 256 << 10;
 const POLL: Duration = Duration::from_millis(5);
-/// How long its output may stay open once it has ended.
-const AFTERWARDS: Duration = Duration::from_millis(500);
+/// How long its output may stay open once it has ended, if there is that much time left.
+const AFTERWARDS: Duration = Duration::from_secs(2);
+/// So long it may in any case: whoever reads it gets its turn.
+const AFTERWARDS_MIN: Duration = Duration::from_millis(500);
+/// Looks for what a failed program has left behind: what starts others meanwhile is found the next time.
+const LOOKS: usize = 20;
 
 /// Variables that every program gets: how it finds itself and others, speaks, and reaches the network.
 const COMMON: [&str; 16] = [
@@ -114,7 +118,8 @@ impl Call<'_> {
         let ended = wait(&mut child, until, self.group);
         // What it left running may keep the pipes open; what has left its group too cannot be ended, nor waited for.
         end(&mut child, self.group);
-        let until = until.min(Instant::now() + AFTERWARDS);
+        let spare = until.saturating_duration_since(Instant::now()).clamp(AFTERWARDS_MIN, AFTERWARDS);
+        let until = Instant::now() + spare;
         let (out, err) = (received(&out, until), received(&err, until));
         let status = match ended.map_err(Failure::Lost)? {
             Ended::By(status) if out.is_some() && err.is_some() => status,
@@ -123,8 +128,8 @@ impl Call<'_> {
                     end_others_of_our_group();
                 }
                 return Err(match left {
-                    Ended::By(_) => Failure::KeptOpen,
-                    Ended::TooLate => Failure::TooLate,
+                    Ended::By(_) if spare == AFTERWARDS => Failure::KeptOpen,
+                    Ended::By(_) | Ended::TooLate => Failure::TooLate,
                     Ended::Stopped => Failure::Stopped,
                 });
             }
@@ -188,9 +193,16 @@ fn kept(mut pipe: impl Read, keep: &Keep) -> Zeroizing<Vec<u8>> {
             let _ = io::copy(&mut pipe, &mut io::sink());
         }
         Keep::Last(max) => {
+            let mut is_cut = false;
             while (&mut pipe).take(max as u64).read_to_end(&mut bytes).is_ok_and(|more| more > 0) {
                 let spare = bytes.len().saturating_sub(max);
+                is_cut |= spare > 0;
                 bytes.drain(..spare);
+            }
+            // In what is left of a line, half a secret would not be known again.
+            if is_cut {
+                let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+                bytes.drain(..end);
             }
         }
     }
@@ -250,17 +262,30 @@ fn end(child: &mut Child, group: Group) {
 ///
 /// Where the system does not list processes in `/proc`, they are left to whoever ends the group.
 fn end_others_of_our_group() {
-    let own = getpid();
-    if getpgrp() != own {
-        return;
+    if getpgrp() == getpid() {
+        let others = || {
+            let others = others_of_group(getpid());
+            for process in &others {
+                let _ = kill_process(*process, Signal::KILL);
+            }
+            others.is_empty()
+        };
+        let _ = (0..LOOKS).any(|_| others());
     }
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let Some(process) = number.and_then(Pid::from_raw).filter(|process| *process != own) else { continue };
-        if stat(process).and_then(|stat| stat.split_whitespace().nth(2)?.parse().ok()) == Some(own.as_raw_pid()) {
-            let _ = kill_process(process, Signal::KILL);
-        }
-    }
+}
+
+/// Those of a group that run, but for the one that leads it.
+fn others_of_group(leader: Pid) -> Vec<Pid> {
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+    let is_meant = |process: &Pid| {
+        let stat = stat(*process).unwrap_or_default();
+        let parts: Vec<&str> = stat.split_whitespace().take(3).collect();
+        let group = parts.get(2).and_then(|group| group.parse().ok());
+        // What has ended waits for its parent to ask.
+        *process != leader && group == Some(leader.as_raw_pid()) && !matches!(parts[0], "Z" | "X")
+    };
+    processes.filter(is_meant).collect()
 }
 
 /// What the system tells of a process behind its name: state, parent, group.

@@ -4,6 +4,9 @@
 #[path = "common/argocd.rs"]
 mod argocd;
 mod common;
+#[path = "common/faulty.rs"]
+#[allow(dead_code, reason = "a part of it is enough here")]
+mod faulty;
 #[path = "common/openbao.rs"]
 mod openbao;
 
@@ -232,6 +235,15 @@ fn a_chart_without_keyring_yaml_gets_its_keys_by_name() {
         let objects = mounted.start(&server).generate(&application, DEADLINE).expect("generated");
         assert_eq!(object(&objects, "Secret", "obs-backend")["data"]["encryption-key-1"], encoded(KEYS[1]));
     }
+    let without = json!([text("keyring", "lightrun"), text("environment", "production"), text("lock", "keyring.lock")]);
+    for (parameters, id, code) in
+        [(&without, "no-such-file", 2), (&json!(without.as_array().expect("a list")[..2]), "no-lock", 4)]
+    {
+        let env = app_env("obs", "obs", "observability", "", parameters, "1.31.2");
+        let run = mounted.run(&Application { repo: repo.path().to_owned(), path: ".".to_owned(), env });
+        assert!(id != "no-lock" || run.stderr.contains("set the parameter `lock`"), "{}", run.stderr);
+        run.refused(code, id);
+    }
     let config = grant("dir: {path: keys}");
     let mounted = Mounted::new(HELMS[0], &config);
     mounted.keys(&KEYS[..2]);
@@ -336,7 +348,7 @@ fn refusals(unreachable: &str, denied: &OpenBao) -> Vec<Refusal> {
         with(
             "the store is down",
             3,
-            Mounted::new(helm, &vault(unreachable)).and("VAULT_TOKEN", ROOT),
+            Mounted::new(helm, &format!("timeout: 8\n{}", vault(unreachable))).and("VAULT_TOKEN", ROOT),
             as_it_is,
             production(),
         ),
@@ -377,6 +389,19 @@ fn refusals(unreachable: &str, denied: &OpenBao) -> Vec<Refusal> {
             Mounted::new(helm, &grant("dir: {path: keys}").replace("namespaces: [obs]", "namespaces: [other]")),
             as_it_is,
             json!([text("environment", "production"), text("namespace", "other")]),
+        ),
+        with(
+            "a profile behind a link and back",
+            2,
+            keys(),
+            &|repo| {
+                // By its words alone this is `mine.yaml`, and for whoever follows the link `a/mine.yaml`.
+                fs::create_dir_all(repo.path().join("a/b")).expect("folders");
+                symlink("a/b", repo.path().join("link")).expect("a link");
+                repo.write("mine.yaml", "secrets: []\n").write("a/mine.yaml", "hunter2: 1\n");
+                repo.write("keyring.yaml", &CONFIG.replace("profile: lightrun", "profile: link/../mine.yaml"));
+            },
+            production(),
         ),
         with(
             "a profile of the grant that is not there",
@@ -534,8 +559,13 @@ fn the_parameters_are_announced_without_secrets() {
     let repo = Repo::new();
     repo.write(
         "apps/obs/values.yaml",
-        "replicas: 3\nimage: {tag: 1.2.3}\ndb: {password: hunter2}\nodd: iLLJ3XHb1IDM8PH4HYyTQfKoTzRpPsFYtrzSPL7n5Vw=\n",
+        "replicas: 3\nimage: {tag: 1.2.3}\ndb: {password: hunter2}\nodd: iLLJ3XHb1IDM8PH4HYyTQfKoTzRpPsFYtrzSPL7n5Vw=\n\
+         crypto: {tag: hunter2-horse}\n",
     );
+    // A profile of the repository's own says where the key stands.
+    let ledger = fs::read_to_string(root().join("testdata/profiles/ledger.yaml")).expect("a profile");
+    repo.write("mine.yaml", &ledger.replace("storage.encryptionKey", "crypto.tag"));
+    repo.write("keyring.yaml", &CONFIG.replace("profile: lightrun", "profile: mine.yaml"));
     let env = parameters_env("obs", "apps/obs", &Value::Null);
     let application = Application { repo: repo.path().to_owned(), path: "apps/obs".to_owned(), env };
     let mounted = Mounted::with_keys(HELMS[0], &KEYS[..1]);
@@ -687,6 +717,22 @@ fn the_sidecar_can_be_tested_from_inside() {
     assert!(run.stdout.contains("encryption-key-0") && run.stdout.contains(&bao.address), "{}", run.stdout);
     assert!(!run.stdout.contains(KEYS[0]));
     test(&mounted, &words.replace("observability", "marketing")).refused(1, "not-granted");
+    let in_values = Mounted::new(HELMS[0], &grant("values: {}"));
+    let run = test(&in_values, words);
+    run.done();
+    assert!(run.stdout.contains("the key is in the chart's own values"), "{}", run.stdout);
+    // A sealed file lies in the repository, which is where one stands unless it is said.
+    let sealed = Mounted::new(HELMS[0], &grant("sealed: {file: \"{repository}/sealed/lightrun.yaml\"}"));
+    for words in [words.to_owned(), format!("{words} --repository .")] {
+        let run = test(&sealed, &words);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        let file = sealed.folder.path().join("sealed/lightrun.yaml").canonicalize();
+        assert!(
+            file.is_err() && run.stderr.contains(&format!("{}/sealed/lightrun.yaml", sealed.folder.path().display())),
+            "{}",
+            run.stderr
+        );
+    }
     let mounted = Mounted::new(HELMS[0], &grant(&source)).and("VAULT_TOKEN", "hvs.wrong");
     let run = test(&mounted, words);
     assert_eq!(run.code, 3);
@@ -695,6 +741,33 @@ fn the_sidecar_can_be_tested_from_inside() {
         "{}",
         run.stderr
     );
+}
+
+/// A pause of Argo CD after failures lasts an hour: a store that is away for seconds is waited for.
+#[test]
+fn a_store_that_is_away_for_seconds_costs_no_failure() {
+    let well = |body: &str| faulty::answer(200, body);
+    let away = || faulty::answer(503, r#"{"errors":["Vault is sealed"]}"#);
+    let key = format!(
+        r#"{{"data":{{"data":{{"encryption-key-0":"{}"}},"metadata":{{"version":1,"deletion_time":"","destroyed":false}}}}}}"#,
+        KEYS[0]
+    );
+    let mount = r#"{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}"#;
+    let script = [
+        (
+            "/v1/sys/internal/ui/mounts/secret/obs",
+            [vec![away(), away(), away(), away(), away()], vec![well(mount)]].concat(),
+        ),
+        ("/v1/secret/data/obs", vec![well(&key)]),
+    ];
+    let store = faulty::Server::start(script.map(|(path, answers)| (path.to_owned(), answers)).into(), None);
+    let source = format!("vault: {{address: \"http://127.0.0.1:{}\", path: secret/obs}}", store.port);
+    let mounted = Mounted::new(HELMS[0], &grant(&source)).and("VAULT_TOKEN", ROOT);
+    let repo = Repo::new();
+    lock_numbered(repo.path(), "lightrun/production", &KEYS[..1]);
+    let run = mounted.run(&application(&repo, json!([text("environment", "production")])));
+    run.done();
+    assert_eq!(store.asked().iter().filter(|asked| asked.path.contains("/mounts/")).count(), 6);
 }
 
 /// The shipped files are what the program prints; kustomize is kubectl's own.
@@ -976,10 +1049,20 @@ fn a_dependency_outside_of_the_repository_is_refused() {
         ("values.yaml", "a: hunter2\n"),
     ]);
     let mounted = Mounted::new(HELMS[0], "allowNoTarget: true\n");
+    // Helm takes `cwd/..` out: for it this is `/proc/self/root`, and the system's own root with it.
+    let away = format!("file:///proc/self/cwd/../root{}", outside.path().display());
+    copy(outside.path(), &repo.path().join(format!("apps/root{}", outside.path().display())));
+    // So it is with a link in the repository.
+    fs::create_dir_all(repo.path().join("deep/er/and/deeper")).expect("folders");
+    symlink("../../deep/er/and/deeper", repo.path().join("apps/obs/link")).expect("a link");
+    let up = outside.path().strip_prefix("/").expect("an absolute path").display().to_string();
+    let around = format!("file://link/../../../../../../../../../../../../../../{up}");
     for address in [
         format!("file://{}", outside.path().display()),
         "file://../../../../..".to_owned(),
         "file:///proc/self/cwd".to_owned(),
+        away,
+        around,
     ] {
         let chart = format!(
             "apiVersion: v2\nname: obs\nversion: 0.1.0\ndependencies: [{{name: inner, version: 0.1.0, repository: \"{address}\"}}]\n"
@@ -987,7 +1070,7 @@ fn a_dependency_outside_of_the_repository_is_refused() {
         repo.write("apps/obs/Chart.yaml", &chart);
         let run = mounted.run(&application(&repo, Value::Null));
         // Its own folder through another door is still in the repository, and no chart of that name.
-        if !address.contains("/proc/self") {
+        if address != "file:///proc/self/cwd" {
             run.refused(1, "outside-repository");
         }
         assert!(run.stdout.is_empty() && !run.stderr.contains("hunter2"), "{}", run.stderr);

@@ -322,6 +322,9 @@ fn a_dependency_comes_from_the_repository_that_the_chart_names() {
         let address = format!("http://127.0.0.1:{}", charts.1);
         run(&["package", repo.join("inner").to_str().expect("UTF-8")]);
         run(&["repo", "index", ".", "--url", &address]);
+        // Many a repository's index is larger than any file that Helm takes in a chart.
+        let index = fs::read_to_string(shelf.join("index.yaml")).expect("an index");
+        fs::write(shelf.join("index.yaml"), index + &"# more charts\n".repeat(400_000)).expect("written");
         let chart = repo.join("apps/missing/Chart.yaml");
         let text = fs::read_to_string(&chart).expect("a chart");
         fs::write(&chart, text.replace("file://../../inner", &address)).expect("written");
@@ -333,6 +336,11 @@ fn a_dependency_comes_from_the_repository_that_the_chart_names() {
         let theirs = templated(&case, helm, folder.path(), &repo);
         assert!(ours.stdout == theirs.stdout && ours.stdout.len() > 100, "{helm}");
         assert!(String::from_utf8_lossy(&ours.stdout).contains("name: obs-"), "{helm}");
+        let left = |folder: &str| -> Vec<_> {
+            let entries = fs::read_dir(repo.join("apps/missing").join(folder)).expect("a folder").flatten();
+            entries.map(|entry| entry.file_name()).filter(|name| name.to_string_lossy().starts_with('.')).collect()
+        };
+        assert_eq!((left("."), left("templates")), (Vec::new(), Vec::new()), "Helm's own files are gone");
         drop(charts);
         fs::remove_dir_all(repo.join("apps/missing/charts")).expect("removed");
         let refused = generated(&case, helm, folder.path(), &repo);

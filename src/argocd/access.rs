@@ -7,10 +7,10 @@ use super::parameters::Parameters;
 use super::repository::Repository;
 use super::sidecar::{Asked, Granted, Sidecar, hidden};
 use crate::config::{self, Config, LOCK, Overrides, Selection};
-use crate::lock::Lock;
+use crate::lock::{Lock, VOUCHES};
 use crate::profile;
 use crate::render::Chosen;
-use crate::report::{Finding, Place, Refusal};
+use crate::report::{Exit, Finding, Place, Refusal};
 use crate::source::Sources;
 
 /// Who asks, and what there is.
@@ -49,8 +49,9 @@ impl Access<'_> {
     fn configured(&self, file: &Path) -> Result<(Chosen, Vec<Finding>), Refusal> {
         let file = self.repository.file(file, "keyring.yaml")?;
         let mut config = Config::read(&file)?;
-        for keyring in config.keyrings.values() {
-            self.refuse_foreign_profile(&config, &keyring.profile)?;
+        let folder = config.folder().to_owned();
+        for keyring in config.keyrings.values_mut() {
+            keyring.profile = own_profile(self.repository, &folder, &keyring.profile)?;
         }
         let overrides = Overrides {
             keyring: self.parameters.keyring.clone(),
@@ -121,6 +122,12 @@ impl Access<'_> {
         let selection = selection(asked, reference, &with(self.overrides(), Some(&granted))).map_err(hidden)?;
         refuse_without_store(&selection)?;
         let lock = self.lock(Path::new(LOCK))?;
+        if lock.lines().next().is_none() {
+            return Err(Finding::error(Exit::Lock, "no-lock", format!("{keyring}/{environment} has no lock"))
+                .found(VOUCHES)
+                .help("set the parameter `lock` to the text of keyring.lock: a chart that others made carries none")
+                .into());
+        }
         Ok(Some((Chosen { lock: Some(lock), ..Chosen::from(selection) }, Vec::new())))
     }
 
@@ -147,16 +154,6 @@ impl Access<'_> {
         finding.found(asked.what()).help("whoever runs the sidecar: add a grant for it to the sidecar's configuration")
     }
 
-    /// A profile in a file is data, but the file must be the repository's own.
-    fn refuse_foreign_profile(&self, config: &Config, reference: &str) -> Result<(), Refusal> {
-        let file = config.folder().join(reference);
-        if profile::shipped(reference).is_none() && (reference.contains(['/', '.']) || file.symlink_metadata().is_ok())
-        {
-            self.repository.file(&file, "the profile")?;
-        }
-        Ok(())
-    }
-
     /// The lock of the repository, or the one that a parameter names or holds.
     fn lock(&self, usual: &Path) -> Result<Lock, Refusal> {
         let is_there = usual.symlink_metadata().is_ok();
@@ -173,6 +170,21 @@ impl Access<'_> {
             None => Ok(Lock::missing(usual.display().to_string())),
         }
     }
+}
+
+/// What to load for a profile that `keyring.yaml` in `folder` names: a file is data, but must be the repository's own. What
+/// was looked at is what will be read: `a/../b` is another file where `a` is a link.
+///
+/// # Errors
+/// As [`Repository::file`].
+pub fn own_profile(repository: &Repository, folder: &Path, reference: &str) -> Result<String, Finding> {
+    let file = folder.join(reference);
+    let is_file = reference.contains(['/', '.']) || repository.chart().join(&file).symlink_metadata().is_ok();
+    if profile::shipped(reference).is_some() || !is_file {
+        return Ok(reference.to_owned());
+    }
+    let file = repository.chart().join(repository.file(&file, "the profile")?);
+    Ok(file.display().to_string())
 }
 
 /// A keyring that only the sidecar knows of.

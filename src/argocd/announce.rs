@@ -2,12 +2,16 @@
 //!
 //! Everyone who sees the Application sees this, and Argo CD keeps it: it holds no secret.
 
+use std::path::Path;
+
 use serde_json::{Map, Value as Json, json};
 
+use super::access::own_profile;
 use super::parameters::{KNOWN, Kind, Known};
 use super::repository::Repository;
 use super::secrecy::harmless;
 use crate::config::{self, Config};
+use crate::profile;
 use crate::schema::read_text;
 use crate::yaml::Value;
 
@@ -33,6 +37,7 @@ impl Defaults {
             .nearest(config::FILE)
             .and_then(|file| repository.file(&file, "keyring.yaml").ok())
             .and_then(|file| Config::read(&repository.chart().join(file)).ok());
+        let keys = config.iter().flat_map(|config| keys(config, repository)).collect::<Vec<_>>();
         let only = |names: Vec<&String>| match names[..] {
             [name] => Some(name.clone()),
             _ => None,
@@ -43,7 +48,7 @@ impl Defaults {
         let mut environments: Vec<&String> = environments.collect();
         environments.sort();
         environments.dedup();
-        Self { values: values(repository), keyring, environment: only(environments) }
+        Self { values: values(repository, &keys), keyring, environment: only(environments) }
     }
 
     fn announced(&self, known: &Known) -> Json {
@@ -71,12 +76,31 @@ impl Defaults {
     }
 }
 
+/// Where in the values the keys of the profiles stand, as far as these can be read.
+fn keys(config: &Config, repository: &Repository) -> Vec<String> {
+    let references = config.keyrings.values().map(|keyring| own_profile(repository, config.folder(), &keyring.profile));
+    let profiles = references.filter_map(|reference| profile::load(&reference.ok()?, Path::new("")).ok());
+    profiles
+        .flat_map(|profile| {
+            profile.rings().filter_map(|(_, ring)| Some(ring.values.as_ref()?.key.clone())).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// The chart's own values, as far as they are certainly no secret.
-fn values(repository: &Repository) -> Map<String, Json> {
+fn values(repository: &Repository, keys: &[String]) -> Map<String, Json> {
     let text = repository
         .named("values.yaml", "the chart's values")
         .ok()
         .and_then(|file| read_text(&repository.chart().join(file)).ok());
     let Some(values) = text.and_then(|text| Value::parse(&text, 0).ok()) else { return Map::new() };
-    harmless(&values, VALUES_MAX).into_iter().map(|(path, text)| (path, Json::String(text))).collect()
+    let is_key = |path: &str| {
+        keys.iter()
+            .any(|key| path.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    };
+    harmless(&values, VALUES_MAX)
+        .into_iter()
+        .filter(|(path, _)| !is_key(path))
+        .map(|(path, text)| (path, Json::String(text)))
+        .collect()
 }

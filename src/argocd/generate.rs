@@ -78,7 +78,8 @@ pub fn generate(
     // Helm has read them: what cannot be read here, a binary file of `file-parameters` say, is unknown, and not wrong.
     let unreadable = |error: values::Error| Known::Unknown { reason: format!("they cannot be read here ({error})") };
     let known = values::read(&template.request()).unwrap_or_else(unreadable);
-    let sources = Sources::of(Run::within(deadline.left().unwrap_or_default()).in_group(Group::Ours));
+    let run = Run::within(deadline.left().unwrap_or_default()).in_group(Group::Ours).patient();
+    let sources = Sources::of(run);
     let run = Delivery { chosen: &chosen, known: &known, template: &template, allows_no_target };
     run.check(variable).map_err(adapted)?;
     let (stream, found) = run.rendered(&stream, &sources).map_err(adapted)?;
@@ -169,7 +170,9 @@ fn adapted(Refusal(findings): Refusal) -> Refusal {
     let adapted = |mut finding: Finding| {
         // Flags are for whoever types; and there is no stream that anybody could look at.
         finding.help.retain(|help| {
-            !["`-f`", "`--allow", "`--source", "`--profile", "`--emit"].iter().any(|flag| help.contains(flag))
+            !["`-f`", "`--allow", "`--source", "`--profile", "`--emit", "<parameter lock>"]
+                .iter()
+                .any(|flag| help.contains(flag))
         });
         finding.places.retain(|place| place.file != render::STDIN);
         if finding.id == "no-target" {

@@ -35,8 +35,9 @@ const MISSING: [&str; 2] =
     ["found in Chart.yaml, but missing in charts/ directory", "found in requirements.yaml, but missing in charts"];
 const LOCK: &str = "Chart.lock";
 /// Helm's own files while it builds dependencies: in the repository's copy, which the plugin server removes whatever
-/// happens, and gone before the chart is rendered.
-const HOME: &str = ".helm-keyring-";
+/// happens, and gone before the chart is rendered. Helm loads the chart while it builds, and would take the index of a
+/// repository in it for a file of the chart, which may not be large; what is hidden in `templates/` it always ignores.
+const HOME: &str = "templates/.helm-keyring-";
 
 /// A Helm for one run.
 pub struct Helm<'h> {
@@ -95,14 +96,11 @@ impl Helm<'_> {
             .into());
         }
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        if std::env::var_os("HELM_REPOSITORY_CONFIG").is_some_and(|file| !file.is_empty()) {
-            let built = self.run(&words(&["dependency", "build", "."]), &[], None);
-            return built.map(|_| ()).map_err(|failed| self.told("helm dependency build", failed).into());
-        }
         let home = Home::new(self.chart());
-        let set = home.variables();
+        let is_given = std::env::var_os("HELM_REPOSITORY_CONFIG").is_some_and(|file| !file.is_empty());
+        let set = home.variables(is_given);
         let is_remote = |address: &&String| address.starts_with("https://") || address.starts_with("http://");
-        for (number, address) in addresses.iter().filter(is_remote).enumerate() {
+        for (number, address) in addresses.iter().filter(|_| !is_given).filter(is_remote).enumerate() {
             let name = format!("repository-{number}");
             let mut add = words(&["repo", "add", &name, address]);
             add.extend(pass_credentials.then(|| "--pass-credentials".into()));
@@ -191,8 +189,9 @@ impl Helm<'_> {
             }
             Failed::NotDone(failure @ Failure::NotRun(_)) => Finding::usage("helm-failed", format!("{what} {failure}"))
                 .help("whoever runs the sidecar: it needs a `helm` on its PATH, or `helm` in its configuration"),
-            Failed::NotDone(failure) => finding(format!("{what} {failure}"))
+            Failed::NotDone(failure @ Failure::KeptOpen) => finding(format!("{what} {failure}"))
                 .help("whoever runs the sidecar: is its `helm` a script that leaves something running?"),
+            Failed::NotDone(failure) => finding(format!("{what} {failure}")).help("refresh the Application"),
             Failed::TooMuch => finding(format!("{what} printed more than {} MiB", OUT_MAX_BYTES >> 20))
                 .help("Argo CD takes no larger answer from a plugin"),
             Failed::Ended(how, said) => {
@@ -201,6 +200,9 @@ impl Helm<'_> {
                 let finding = finding(format!("{what} failed")).at(Place::file("Chart.yaml"));
                 let finding = lines.into_iter().chain(silent).fold(finding, Finding::found);
                 match what == TEMPLATE {
+                    true if self.template.has_addresses() => {
+                        finding.help("a values file comes from an address: does it answer, and is the file there?")
+                    }
                     true => finding
                         .help("the same on your machine, in the chart's folder: helm template . with these values"),
                     false => {
@@ -229,25 +231,62 @@ enum Failed {
 }
 
 /// A place for Helm's own files, removed with the value.
-struct Home(PathBuf);
+struct Home {
+    folder: PathBuf,
+    /// The chart's folder that it lies in, if the chart has none of its own.
+    around: Option<PathBuf>,
+}
 
 impl Home {
     fn new(chart: &Path) -> Self {
-        Self(chart.join(format!("{HOME}{}", std::process::id())))
+        let folder = chart.join(format!("{HOME}{}", std::process::id()));
+        let around = folder.parent().filter(|around| !around.exists()).map(Path::to_owned);
+        Self { folder, around }
     }
 
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        let below = |name: &str| self.0.join(name).display().to_string();
-        vec![
-            ("HELM_CACHE_HOME", below("cache")),
-            ("HELM_REPOSITORY_CACHE", below("cache/repository")),
-            ("HELM_REPOSITORY_CONFIG", below("repositories.yaml")),
-        ]
+    /// Runs share no cache: Helm writes its indexes while others would read them.
+    fn variables(&self, has_repositories: bool) -> Vec<(&'static str, String)> {
+        let below = |name: &str| self.folder.join(name).display().to_string();
+        let repositories = ("HELM_REPOSITORY_CONFIG", below("repositories.yaml"));
+        [("HELM_CACHE_HOME", below("cache")), ("HELM_REPOSITORY_CACHE", below("cache/repository"))]
+            .into_iter()
+            .chain((!has_repositories).then_some(repositories))
+            .collect()
     }
 }
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.folder);
+        // Only if it is empty.
+        self.around.iter().for_each(|around| drop(std::fs::remove_dir(around)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_helms_own_files() {
+        let chart = tempfile::tempdir().unwrap();
+        let templates = chart.path().join("templates");
+        let used = || {
+            let home = Home::new(chart.path());
+            let variables = home.variables(false);
+            assert_eq!(
+                variables.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+                ["HELM_CACHE_HOME", "HELM_REPOSITORY_CACHE", "HELM_REPOSITORY_CONFIG"]
+            );
+            // Of what Helm loads of a chart: nothing hidden in `templates/`.
+            assert!(variables.iter().all(|(_, path)| Path::new(path).starts_with(&home.folder)));
+            assert_eq!(home.variables(true).len(), 2, "a list of repositories that is given stays");
+            std::fs::create_dir_all(home.folder.join("cache/repository")).unwrap();
+        };
+        used();
+        assert!(!templates.exists());
+        std::fs::create_dir(&templates).unwrap();
+        used();
+        assert!(templates.exists() && std::fs::read_dir(&templates).unwrap().next().is_none());
     }
 }

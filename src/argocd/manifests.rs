@@ -13,17 +13,17 @@ const IMAGE: &str = concat!("helm-keyring:", env!("CARGO_PKG_VERSION"));
 const USER: u32 = 999;
 
 /// What can be printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Manifest {
-    /// The plugin's own manifest.
+    /// The plugin's manifest
     Plugin,
-    /// A patch of the repo-server's Deployment.
+    /// A patch of the repo-server's Deployment
     Sidecar,
-    /// Values for the chart argo-cd of argo-helm.
+    /// Values for the chart argo-cd
     Values,
-    /// The sidecar's configuration, to be filled in.
+    /// The sidecar's configuration, to be filled in
     Config,
-    /// An Application.
+    /// An Application
     Application,
 }
 

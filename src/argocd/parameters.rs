@@ -292,7 +292,14 @@ fn twice(name: &str) -> Finding {
 
 fn unknown(name: &str) -> Finding {
     let finding = Finding::usage("unknown-parameter", format!("there is no parameter {}", word(name)));
-    match nearest(name, KNOWN.iter().map(|known| known.name)) {
+    let meant = match name {
+        // As Argo CD's own Helm support calls them, where these are not alike.
+        "valuesObject" => Some("values"),
+        "valueFiles" => Some("values-files"),
+        "parameters" => Some("helm-parameters"),
+        _ => nearest(name, KNOWN.iter().map(|known| known.name)),
+    };
+    match meant {
         _ if name == "mode" => {
             finding.found("under Argo CD nothing is ever made up").help("take it out: there is no `dev` here")
         }

@@ -21,7 +21,7 @@ impl Source for Quiet {
     fn fetch(&self, rings: &[&FieldSpec]) -> Result<Vec<Numbered>, Error> {
         self.source.fetch(rings).map_err(|error| Error {
             message: match error.why {
-                Why::Unreachable => "the store cannot be reached",
+                Why::Unreachable => "the store cannot be reached, or cannot answer now",
                 Why::TooLate => "the store did not answer in time",
                 Why::Refused => "the store refuses access",
                 Why::Missing => "the store has no such keys",

@@ -22,12 +22,13 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
         if is_empty(piece) {
             continue;
         }
-        let is_glued = number > 0 && !is_empty(lines(piece).next().unwrap_or_default());
+        let marked = marked(piece).filter(|marked| is_behind_a_break || marked.len() < piece.len());
+        let first = marked.and_then(|marked| lines(marked).next()).unwrap_or_default();
         if breaks_inside(piece) {
             findings.push(lost(piece, "a document ends at a line break that only some readers know"));
-        } else if number > 0 && !(piece.starts_with(b"---") && is_behind_a_break) {
+        } else if number > 0 && marked.is_none() {
             findings.push(lost(piece, "a document has no `---` of its own on a line before it"));
-        } else if is_glued {
+        } else if number > 0 && !is_empty(first) {
             findings.push(lost(piece, "a document begins on the line of its `---`"));
         } else {
             match Objects::of(piece) {
@@ -36,6 +37,11 @@ pub fn refuse_unreadable(stream: &[u8]) -> Result<(), Refusal> {
                     Finding::refused("no-kind", why)
                         .found(format!("Argo CD would show all of it in the Application's status{}", from(piece)))
                         .help("mend the template: each document is a Kubernetes object"),
+                ),
+                Objects::Listed => findings.push(
+                    Finding::refused("lost-document", "an object that is no list has `items`")
+                        .found(format!("Argo CD takes it for a list, and would leave it out in silence{}", from(piece)))
+                        .help("take `items` out in the template"),
                 ),
             }
         }
@@ -56,6 +62,17 @@ fn breaks_inside(piece: &[u8]) -> bool {
     })
 }
 
+/// A piece from its `---` on, before which there are at most comments.
+fn marked(piece: &[u8]) -> Option<&[u8]> {
+    let mut rest = piece;
+    while !rest.starts_with(b"---") {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let is_comment = matches!(rest[..end].trim_ascii(), [] | [b'#', ..]);
+        rest = is_comment.then(|| &rest[end + 1..])?;
+    }
+    Some(rest)
+}
+
 fn lost(piece: &[u8], title: &str) -> Finding {
     Finding::refused("lost-document", title)
         .found(format!("Argo CD would leave it out in silence, or show it in the Application's status{}", from(piece)))
@@ -73,6 +90,8 @@ pub fn empty() -> Finding {
 enum Objects {
     /// So many objects: a `null` is none, a list as many as it has.
     Of(usize),
+    /// One that is read as a list.
+    Listed,
     /// Something else, and why.
     None(&'static str),
 }
@@ -87,6 +106,7 @@ impl Objects {
         match (&value.data, kind, value.get("items").map(|items| &items.data)) {
             (Data::Null, ..) => Self::Of(0),
             (_, None, _) => Self::None("a document has no `kind`"),
+            (_, Some(kind), Some(Data::List(_))) if !kind.ends_with("List") => Self::Listed,
             (_, Some(_), Some(Data::List(items))) if items.iter().any(|item| self::kind(item).is_none()) => {
                 Self::None("an item of a list has no `kind`")
             }
@@ -105,13 +125,14 @@ fn kind(value: &Value) -> Option<&str> {
 fn is_plainly_one(piece: &[u8]) -> bool {
     let mut kinds = 0;
     let is_plain = |(number, line): (usize, &[u8])| match line.first() {
-        None | Some(b' ' | b'#' | b'\r') => true,
+        None | Some(b'#' | b'\r') => true,
+        Some(b' ') => is_closed(line),
         Some(b'-') => number == 0 && line.starts_with(b"---") && is_empty(line),
         Some(_) => {
             let end = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
             let (name, value) = (&line[..end], line.get(end + 1..).unwrap_or_default());
             kinds += usize::from(name == b"kind" && is_kind(value.trim_ascii()));
-            name.iter().all(u8::is_ascii_alphanumeric) && name != b"items" && is_whole(value)
+            name.iter().all(u8::is_ascii_alphanumeric) && name != b"items" && is_value(value) && is_closed(line)
         }
     };
     piece.is_ascii() && lines(piece).enumerate().all(is_plain) && kinds == 1 && count(piece, b"kind:") == 1
@@ -124,20 +145,34 @@ fn is_kind(word: &[u8]) -> bool {
         && !word.ends_with(b"List")
 }
 
-/// What stands behind a name ends on its line, or is indented below it.
-fn is_whole(value: &[u8]) -> bool {
-    let value = match value {
-        [] => return true,
-        [b' ' | b'\r', rest @ ..] => rest.trim_ascii(),
-        _ => return false,
-    };
-    match (value.first(), value.last()) {
-        (Some(first @ (b'"' | b'\'')), Some(last)) => value.len() > 1 && first == last,
-        (Some(b'{'), Some(last)) => *last == b'}',
-        (Some(b'['), Some(last)) => *last == b']',
-        (Some(b'&' | b'*' | b'!' | b'%' | b'@' | b'`' | b'?'), _) => false,
-        _ => true,
+/// What stands behind a name is apart from it, and no anchor, alias or tag.
+fn is_value(value: &[u8]) -> bool {
+    match value {
+        [] => true,
+        [b' ' | b'\r', rest @ ..] => {
+            !matches!(rest.trim_ascii_start().first(), Some(b'&' | b'*' | b'!' | b'%' | b'@' | b'`' | b'?'))
+        }
+        _ => false,
     }
+}
+
+/// Whether all that a line opens, it closes: what begins like a name on a line below could stand in quotes or in flow style.
+fn is_closed(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let Some(at) = line.iter().position(|byte| b"\"'{[".contains(byte)) else { return true };
+    let (before, opened) = line.split_at(at);
+    let ends = |closing: u8, never: &[u8]| match opened {
+        [_, inner @ .., last] => *last == closing && !inner.iter().any(|byte| never.contains(byte)),
+        _ => false,
+    };
+    line.starts_with(b"#")
+        || (before.ends_with(b": ") || before.ends_with(b"- "))
+            && match opened[0] {
+                b'"' => ends(b'"', b"\"\\"),
+                b'\'' => ends(b'\'', b"'"),
+                b'{' => ends(b'}', b"\"'{}[]#"),
+                _ => ends(b']', b"\"'{}[]#"),
+            }
 }
 
 /// How many lines begin so.
@@ -186,6 +221,8 @@ mod tests {
             "--- # a comment\napiVersion: v1\nkind: A\n...\n# the end\n",
             "--- {kind: A}\n",
             "kind: A\n...\n---\nkind: B\n",
+            "kind: A\n...\n\n---\n# Source: b\nkind: B\n",
+            "kind: A\n... # x\n# y\n\n---\n# Source: b\nkind: B\n",
             "%YAML 1.1\n---\nkind: A\n",
             "\"kind\": A\n",
             "---\nkind: List\nitems:\n- kind: A\n",
@@ -209,9 +246,9 @@ mod tests {
             "---\nkind: List\napiVersion: v1\n",
             "---\nkind: ConfigMapList\nitems: []\n",
             "%YAML 1.1\n---\n",
-            "kind: ConfigMap\n'items': []\n",
-            "kind: ConfigMap\n? items\n: []\n",
-            "kind: ConfigMap\n<<: {items: []}\n",
+            "kind: SecretList\n'items': []\n",
+            "kind: SecretList\n? items\n: []\n",
+            "kind: SecretList\n<<: {items: []}\n",
         ] {
             assert_eq!(ids(stream), ["empty-input"], "{stream}");
         }
@@ -225,6 +262,10 @@ mod tests {
             "---\nkind: A\n--- !!map\nkind: B\n",
             "---\nkind: A\r---\rkind: B\r",
             "---\nkind: A\u{85}---\nkind: B\n",
+            "kind: A\n...\n# c\n--- {kind: B}\n",
+            "kind: A\n...\n%YAML 1.1\n---\nkind: B\n",
+            "kind: Secret\nitems: []\ndata: {a: b}\n",
+            "kind: Secret\n'items': [{kind: A}]\n",
         ] {
             assert_eq!(ids(stream), ["lost-document"], "{stream}");
         }
@@ -240,6 +281,16 @@ mod tests {
             "kind: A\n'kind': null\n",
             "metadata: \"hunter2\nkind: ConfigMap\nx\"\n",
             "metadata: \"hunter2\nkind: ConfigMap\nx: y\"\n",
+            "apiVersion: v1\ndata:\n  a: \"x\nkind: ConfigMap\nb: hunter2y\"\n",
+            "data:\n  a: 'x\nkind: ConfigMap\nb: hunter2y'\n",
+            "data:\n  a: \"x\\\"\nkind: ConfigMap\nb: hunter2y\"\n",
+            "data:\n  - '\"': \"x\nkind: ConfigMap\nb: hunter2y\"\n",
+            "data:\n  5\": \"x\nkind: ConfigMap\nb: hunter2y\"\n",
+            "data:\n  don't: \"x'\nkind: ConfigMap\nb: hunter2y\"\n",
+            "data:\n  a: {b: {}\nkind: ConfigMap\n  }\n",
+            "data:\n  a]: [\nkind: ConfigMap\n  ]\n",
+            "data: {a: \"}\nkind: ConfigMap\nb: hunter2y\"}\n",
+            "data:\n  ? \"x\nkind: ConfigMap\nb: hunter2y\"\n",
             "kind: {a: 1}\n",
             "---\n- kind: A\n",
             "---\nkind: List\nitems:\n- name: x\n",

@@ -117,9 +117,10 @@ impl Repository {
         Ok(file)
     }
 
-    /// A folder that something in the repository names: whether it is in there too.
+    /// A folder that something in the repository names: whether it is in there too. As Helm understands it, which takes
+    /// `a/..` out before it looks whether `a` is a link.
     pub fn holds_folder(&self, path: &Path) -> bool {
-        self.chart.join(path).canonicalize().is_ok_and(|real| real.starts_with(&self.root))
+        normal(&self.chart.join(path)).canonicalize().is_ok_and(|real| real.starts_with(&self.root))
     }
 
     /// The values files in the order in which Helm gets them. `names` have their variables put in already.
@@ -191,8 +192,9 @@ impl Repository {
             Finding::usage("bad-glob", format!("{} is no glob", word(glob))).help("`*`, `**`, `?`, `[abc]` and `{a,b}`")
         })?;
         let matcher = matcher.compile_matcher();
-        let mut files = Vec::new();
-        if !self.below(&base, &mut Vec::new(), &mut files, &mut 0) {
+        let depth = if rest.iter().any(|part| part == "**") { usize::MAX } else { rest.components().count() };
+        let mut walk = Walk { root: &self.root, depth, way: Vec::new(), files: Vec::new(), count: 0 };
+        if !walk.below(&base) {
             return Err(Finding::usage(
                 "bad-glob",
                 format!("the glob {} has too many folders to look through", word(glob)),
@@ -200,7 +202,9 @@ impl Repository {
             .help("begin it with the folder that is meant; links that lead to each other's folders multiply them"));
         }
         let is_meant = |file: &PathBuf| file.strip_prefix(&base).is_ok_and(|rest| matcher.is_match(rest));
-        let mut files: Vec<PathBuf> = files.into_iter().filter(is_meant).collect();
+        // A link that leads nowhere is a file that is missing.
+        let is_there = |file: &PathBuf| !ignores_missing || file.exists();
+        let mut files: Vec<PathBuf> = walk.files.into_iter().filter(|file| is_meant(file) && is_there(file)).collect();
         files.sort();
         if files.is_empty() && !ignores_missing {
             return Err(Finding::usage("no-such-file", format!("the glob {} finds no values file", word(glob)))
@@ -211,27 +215,6 @@ impl Repository {
             .map(|file| self.whole_file(file, "a values file"))
             .map(|file| file.map(|file| self.values_file(&file)))
             .collect()
-    }
-
-    /// All files below a folder, also behind links to folders, as doublestar finds them for Argo CD; `false` if there are too
-    /// many folders. `way`: the folders above, so that a link that leads back ends there.
-    fn below(&self, folder: &Path, way: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>, count: &mut usize) -> bool {
-        let Some(real) = folder.canonicalize().ok().filter(|real| real.starts_with(&self.root)) else { return true };
-        if way.contains(&real) {
-            return true;
-        }
-        *count += 1;
-        way.push(real);
-        let mut is_all = *count <= FOLDERS_MAX;
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            match is_all && path.is_dir() {
-                true => is_all = self.below(&path, way, files, count),
-                false => files.push(path),
-            }
-        }
-        way.pop();
-        is_all
     }
 
     /// Where a name of an Application leads, from the chart's folder.
@@ -257,8 +240,42 @@ impl Repository {
 
     fn missing(&self, path: &Path, what: &str) -> Finding {
         Finding::usage("no-such-file", format!("{what} is not there, or is no file"))
-            .at(Place::file(self.seen(path).display().to_string()))
+            .at(Place::file(Path::new(".").join(self.seen(path)).display().to_string()))
             .help("correct its path: from the chart's folder, or with `/` first from the repository's root")
+    }
+}
+
+/// A walk for a glob, also behind links to folders, as doublestar walks for Argo CD.
+struct Walk<'r> {
+    root: &'r Path,
+    /// How deep the files lie at most.
+    depth: usize,
+    /// The folders above, so that a link that leads back ends there.
+    way: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    /// How many folders were walked through.
+    count: usize,
+}
+
+impl Walk<'_> {
+    /// All files below a folder; `false` if there are too many folders.
+    fn below(&mut self, folder: &Path) -> bool {
+        let Some(real) = folder.canonicalize().ok().filter(|real| real.starts_with(self.root)) else { return true };
+        if self.way.len() >= self.depth || self.way.contains(&real) {
+            return true;
+        }
+        self.count += 1;
+        self.way.push(real);
+        let mut is_all = self.count <= FOLDERS_MAX;
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match is_all && path.is_dir() {
+                true => is_all = self.below(&path),
+                false => self.files.push(path),
+            }
+        }
+        self.way.pop();
+        is_all
     }
 }
 

@@ -8,6 +8,43 @@ const NAMES: [&str; 31] = [
     "key", "licen", "login", "pass", "pin", "private", "pw", "salt", "secret", "session", "sign", "token", "uri",
     "url", "user", "cookie", "webhook",
 ];
+/// The last parts of names whose texts may be shown.
+const HARMLESS: [&str; 34] = [
+    "accessmode",
+    "appversion",
+    "class",
+    "classname",
+    "component",
+    "cpu",
+    "env",
+    "environment",
+    "fullnameoverride",
+    "image",
+    "imagepullpolicy",
+    "ingressclassname",
+    "kind",
+    "level",
+    "loglevel",
+    "memory",
+    "mode",
+    "name",
+    "nameoverride",
+    "namespace",
+    "priorityclassname",
+    "protocol",
+    "pullpolicy",
+    "region",
+    "registry",
+    "repository",
+    "schedule",
+    "size",
+    "storage",
+    "storageclass",
+    "storageclassname",
+    "tag",
+    "type",
+    "version",
+];
 /// A text without a break this long may be a key.
 const RUN_LEN_MIN: usize = 16;
 const WORD_LEN_MAX: usize = 24;
@@ -35,17 +72,28 @@ fn collect(value: &Value, path: &str, max: usize, found: &mut Vec<(String, Strin
         if found.len() >= max {
             return;
         }
-        let name = name.replace('.', "\\.");
-        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+        let escaped = name.replace('.', "\\.");
+        let path = if path.is_empty() { escaped } else { format!("{path}.{escaped}") };
         let text = match &entry.value.data {
             Data::Bool(is_true) => Some(is_true.to_string()),
-            Data::Number(Number::Int(number)) => Some(number.to_string()),
-            Data::Text(text) if may_be_shown(text) => Some(text.to_string()),
+            Data::Number(Number::Int(number)) => Some(number.to_string()).filter(|text| text.parse::<i64>().is_ok()),
+            Data::Text(text) if is_harmless(name) && may_be_shown(text) && is_set_so(text) => Some(text.to_string()),
             _ => None,
         };
         found.extend(text.map(|text| (path.clone(), text)));
         collect(&entry.value, &path, max, found);
     }
+}
+
+/// What programs call so is no secret; what they may call a secret, nobody can list.
+fn is_harmless(name: &str) -> bool {
+    HARMLESS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Whether `--set` takes it for the text that it is, and nothing in it stands for something else.
+fn is_set_so(text: &str) -> bool {
+    let is_number = text == "0" || !text.starts_with('0') && text.parse::<i64>().is_ok();
+    !is_number && !["true", "false", "null", ""].contains(&text) && !text.contains(['$', '{', '}', ',', '\\', '='])
 }
 
 /// A short text on one line in which no part is long enough for a key, nothing is asked, and nobody is named.
@@ -71,7 +119,11 @@ replicas: 3
 on: true
 nothing: null
 list: [a]
-a.b: x
+a.b: {tag: x}
+psk: hunter2
+bind: hunter2
+app: {version: '1', type: 'true', kind: $HOME, mode: '{a,b}', level: '0', size: 18446744073709551615}
+community: {name: public, string: hunter2}
 db: {password: hunter2, userPw: hunter2, url: 'postgres://me:hunter2@db/x'}
 apiToken: hunter2
 more: {dbPass: swordfish, pwd: opensesame, pin: 481516, creds: letmein, salt: a, basic: 'bob:hunter2', at: 'amqp://h/?pw=x'}
@@ -89,7 +141,8 @@ long: |
         assert_eq!(
             found,
             [
-                "a\\.b=x",
+                "a\\.b.tag=x",
+                "community.name=public",
                 "image.repository=registry.example.com/obs/backend",
                 "image.tag=1.2.3-alpine",
                 "replicas=3",

@@ -3,6 +3,7 @@
 //! Helm quotes values where a template, a schema or a parameter fails, and names files with their whole paths. Where an
 //! error was is kept: `templates/secret.yaml:12:3` is of the chart.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::repository::Repository;
@@ -14,10 +15,10 @@ use crate::yaml::{Data, Number, Value};
 
 /// So many lines are told, the last ones.
 const LINES_MAX: usize = 12;
-/// A larger file is no values file that anybody reads; what Helm quotes of it is not known then.
-const FILE_LEN_MAX_BYTES: u64 = 4 << 20;
-/// More texts would take too long to look for.
+/// More texts would take too long to look for: it is a matter of half a second with these.
 const TEXTS_MAX: usize = 20_000;
+/// All of them together.
+const TEXTS_MAX_BYTES: usize = 512 << 10;
 /// Charts inside charts.
 const DEPTH_MAX: usize = 4;
 /// A text that is shorter is not looked for: it would take words out that are none of the user's.
@@ -32,7 +33,8 @@ pub fn public(said: &str, template: &Template, repository: &Repository) -> Vec<S
     // Where not all values are known, a line that does not begin like Helm's own may be all value.
     let lines: Vec<&str> = lines.into_iter().filter(|line| values.is_all || line.starts_with("Error: ")).collect();
     let last = lines.iter().skip(lines.len().saturating_sub(LINES_MAX));
-    last.map(|line| of_nowhere(&values.hidden_in(&in_repository(line, repository)))).collect()
+    let last: Vec<String> = last.map(|line| in_repository(line, repository)).collect();
+    values.hidden_in(&last).iter().map(|line| of_nowhere(line)).collect()
 }
 
 /// A longer number may be one to be hidden, whatever its name is.
@@ -42,13 +44,14 @@ const NUMBER_LEN_MAX: usize = 5;
 struct Values {
     scrubber: Scrubber,
     count: usize,
+    bytes: usize,
     /// Whether that is all of them.
     is_all: bool,
 }
 
 impl Values {
     fn of(template: &Template, chart: &Path) -> Self {
-        let mut values = Self { scrubber: Scrubber::default(), count: 0, is_all: !template.has_addresses() };
+        let mut values = Self { scrubber: Scrubber::default(), count: 0, bytes: 0, is_all: !template.has_addresses() };
         template.files().iter().for_each(|file| values.learn_file(&chart.join(file)));
         if let Some((_, text)) = template.inline() {
             values.learn_yaml(text);
@@ -66,6 +69,9 @@ impl Values {
     }
 
     fn learn_chart(&mut self, chart: &Path, depth: usize) {
+        if !self.is_all {
+            return;
+        }
         let defaults = chart.join("values.yaml");
         if defaults.is_file() {
             self.learn_file(&defaults);
@@ -75,8 +81,8 @@ impl Values {
     }
 
     fn read(&mut self, file: &Path) -> Option<String> {
-        let is_small = file.metadata().is_ok_and(|data| data.len() <= FILE_LEN_MAX_BYTES);
-        let bytes = if is_small { std::fs::read(file).ok() } else { None };
+        let is_small = file.metadata().is_ok_and(|data| data.len() <= TEXTS_MAX_BYTES as u64);
+        let bytes = if is_small && self.is_all { std::fs::read(file).ok() } else { None };
         self.is_all &= bytes.is_some();
         bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -125,44 +131,31 @@ impl Values {
         let lines = text.lines().filter(|_| text.contains('\n'));
         for text in lines.chain([text]).filter(|text| text.len() >= TEXT_LEN_MIN_BYTES) {
             self.count += 1;
-            self.is_all &= self.count <= TEXTS_MAX;
+            self.bytes += text.len();
+            self.is_all &= self.count <= TEXTS_MAX && self.bytes <= TEXTS_MAX_BYTES;
             if self.is_all {
                 self.scrubber.learn(text.as_bytes());
             }
         }
     }
 
-    /// A line without values. Where they are not all known, without anything that could be one.
-    fn hidden_in(&self, line: &str) -> String {
-        let line = if self.is_all { line } else { certain(line) };
-        let mut done = String::new();
-        let mut plain = String::new();
-        let flush = |plain: &mut String, done: &mut String| {
-            let blank = |c: Option<char>| c.is_some_and(char::is_whitespace);
-            let (before, after) = (blank(plain.chars().next()), blank(plain.chars().next_back()));
-            let text = self.scrubber.line(plain);
-            if before && !done.is_empty() {
-                done.push(' ');
-            }
-            done.push_str(&text);
-            if after && !text.is_empty() {
-                done.push(' ');
-            }
-            plain.clear();
-        };
-        for token in line.split_inclusive(|c: char| c.is_whitespace() || "()\"'".contains(c)) {
-            let word = token.trim_end_matches(|c: char| c.is_whitespace() || "()\"'".contains(c));
-            if is_place(word) {
-                flush(&mut plain, &mut done);
-                done.push_str(word);
-                plain.push_str(&token[word.len()..]);
-            } else {
-                plain.push_str(token);
-            }
-        }
-        flush(&mut plain, &mut done);
-        without_quoted(done.trim_end())
+    /// Lines without values. Where they are not all known, without anything that could be one.
+    fn hidden_in(&self, lines: &[String]) -> Vec<String> {
+        let lines: Vec<String> =
+            lines.iter().map(|line| if self.is_all { line } else { certain(line) }.trim_end().to_owned()).collect();
+        self.scrubber.lines(&lines, places).iter().map(|line| without_quoted(line)).collect()
     }
+}
+
+/// Where in a line it is said where an error was.
+fn places(line: &str) -> Vec<Range<usize>> {
+    let is_edge = |c: char| c.is_whitespace() || "()\"'".contains(c);
+    let words = line.split_inclusive(is_edge).scan(0, |end, token| {
+        let start = *end;
+        *end += token.len();
+        Some((start, token.trim_end_matches(is_edge)))
+    });
+    words.filter(|(_, word)| is_place(word)).map(|(start, word)| start..start + word.len()).collect()
 }
 
 /// `lightrun/templates/secret.yaml:12:3:`
@@ -203,12 +196,17 @@ fn without_quoted(line: &str) -> String {
     done
 }
 
+const TOO_LARGE: &str = " is larger than the maximum file size ";
 const SCHEMA: &str = "values don't meet the specifications of the schema(s)";
 
 /// As much of a line as certainly quotes nothing: up to the place, or to the first mark.
 fn certain(line: &str) -> &str {
     if let Some(at) = line.find(SCHEMA) {
         return &line[..at + SCHEMA.len()];
+    }
+    // It names the file, and the size that is too much.
+    if line.starts_with("Error: chart file ") && line.contains(TOO_LARGE) {
+        return line;
     }
     let end = line.find("): ").map(|at| at + 2);
     let mark = line.find(['\'', '"', '[', '<', '{']);
@@ -276,7 +274,7 @@ mod tests {
     use super::*;
 
     fn values(texts: &[&str], is_all: bool) -> Values {
-        let mut values = Values { scrubber: Scrubber::default(), count: 0, is_all: true };
+        let mut values = Values { scrubber: Scrubber::default(), count: 0, bytes: 0, is_all: true };
         texts.iter().for_each(|text| values.learn_text(text));
         Values { is_all, ..values }
     }
@@ -304,7 +302,7 @@ mod tests {
             ),
             ("it says two-lines", "it says ***"),
         ] {
-            assert_eq!(known.hidden_in(said), told);
+            assert_eq!(known.hidden_in(&[said.to_owned()]), [told]);
         }
     }
 
@@ -317,10 +315,14 @@ mod tests {
                 "Error: execution error at (a/templates/fail.yaml:1:3):",
             ),
             ("Error: it failed: hunter2", "Error: it failed"),
+            (
+                "Error: chart file \"big.yaml\" is larger than the maximum file size 5242880",
+                "Error: chart file \"big.yaml\" is larger than the maximum file size 5242880",
+            ),
             ("Error: it failed: hunter2: more", "Error: it failed"),
             ("Error: it failed: hunter2 'more'", "Error: it failed"),
         ] {
-            assert_eq!(unknown.hidden_in(said), told);
+            assert_eq!(unknown.hidden_in(&[said.to_owned()]), [told]);
         }
     }
 

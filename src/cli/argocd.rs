@@ -33,7 +33,7 @@ pub enum Command {
     /// Prints ready YAML for the set-up
     Print {
         /// What
-        what: What,
+        what: Manifest,
     },
 }
 
@@ -76,20 +76,6 @@ pub struct TestArgs {
     repository: PathBuf,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub enum What {
-    /// The plugin's manifest
-    Plugin,
-    /// A patch of the repo-server's Deployment
-    Sidecar,
-    /// Values for the chart argo-cd
-    Values,
-    /// The sidecar's configuration, to be filled in
-    Config,
-    /// An Application
-    Application,
-}
-
 /// Runs the command.
 pub fn run(command: &Command) -> Done {
     match command {
@@ -101,14 +87,7 @@ pub fn run(command: &Command) -> Done {
         }
         Command::Test(args) => test(args),
         Command::Print { what } => {
-            let manifest = match what {
-                What::Plugin => Manifest::Plugin,
-                What::Sidecar => Manifest::Sidecar,
-                What::Values => Manifest::Values,
-                What::Config => Manifest::Config,
-                What::Application => Manifest::Application,
-            };
-            process::print([manifest.text().as_bytes()])?;
+            process::print([what.text().as_bytes()])?;
             Ok(Vec::new())
         }
     }
@@ -121,8 +100,14 @@ fn repository() -> anyhow::Result<Repository> {
 fn test(args: &TestArgs) -> Done {
     let TestArgs { sidecar, project, namespace, keyring, environment, profile, repository } = args;
     let asked = Asked { project, namespace, keyring, environment };
-    let (selection, sources) = argocd::granted_selection(sidecar, asked, profile.as_deref(), repository)?;
-    let Some(source) = argocd::open(&sources, &selection) else { return Ok(Vec::new()) };
+    let root =
+        repository.canonicalize().with_context(|| format!("the repository {} cannot be read", repository.display()))?;
+    let (selection, sources) = argocd::granted_selection(sidecar, asked, profile.as_deref(), &root)?;
+    let Some(source) = argocd::open(&sources, &selection) else {
+        let none = format!("{keyring}/{environment}\n  source  none: the key is in the chart's own values\n");
+        process::print([none.as_bytes()])?;
+        return Ok(Vec::new());
+    };
     let lock = Lock::with_random_salt(LOCK)?;
     let mut text = String::new();
     let probed = probe(&selection, source.as_ref(), &lock, &sources, &mut text);
@@ -135,7 +120,8 @@ fn test(args: &TestArgs) -> Done {
 /// What there is to say is said here, since it is shorter than elsewhere: it goes into the Application's status.
 fn generate(args: &Args) -> Done {
     let repository = repository()?;
-    let variable = |name: &str| std::env::var(name).ok();
+    // What Argo CD says is UTF-8; what is not must not count as nothing said.
+    let variable = |name: &str| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned());
     let said = |text: &str| {
         let _ = io::stderr().write_all(text.as_bytes());
     };

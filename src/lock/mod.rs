@@ -33,7 +33,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 pub use text::SCHEMA;
-pub use verify::{Checked, Held, LockedRing, Standing, Verified, locked, nothing_locked, strangers, verify};
+pub use verify::{Checked, Held, LockedRing, Standing, VOUCHES, Verified, locked, nothing_locked, strangers, verify};
 
 use crate::key::{self, FingerprintError, KeyText, SALT_LEN, Spelling};
 use crate::profile::{FieldName, FieldSpec, Profile, Slot};

@@ -144,7 +144,8 @@ pub fn strangers(lock: &Lock, owner: Owner<'_>, profile: &Profile) -> Vec<Findin
     lost.map(finding).collect()
 }
 
-const VOUCHES: &str = "without a lock nothing tells whether these keys are the ones that data was encrypted with";
+/// Why there must be a lock.
+pub const VOUCHES: &str = "without a lock nothing tells whether these keys are the ones that data was encrypted with";
 
 /// Says that the lock has no line at all for a keyring and environment.
 pub fn nothing_locked(lock: &Lock, owner: Owner<'_>) -> Finding {

@@ -21,9 +21,9 @@ use super::{Error, Run, Why, proxy};
 const BODY_MAX_BYTES: u64 = 4 << 20;
 /// How long a connection may take, of all the time there is.
 const CONNECT: Duration = Duration::from_secs(5);
-/// One try and three more.
-const TRIES: u32 = 4;
+/// It doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(150);
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// A server, and how it is reached.
 pub struct Client {
@@ -66,6 +66,19 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
     /// What there is to say of other tries, behind what was answered: `, tried 4 times`.
     pub tried: String,
+}
+
+impl Answer {
+    /// Of what kind a failure is that the status tells, where nothing more is known.
+    pub fn why(&self) -> Why {
+        match self.status {
+            401 | 403 => Why::Refused,
+            404 => Why::Missing,
+            // The last three are Vault's: a standby, or one that is behind.
+            429 | 500..=599 | 412 | 472 | 473 => Why::Unreachable,
+            _ => Why::Other,
+        }
+    }
 }
 
 /// What went wrong before there was an answer.
@@ -147,7 +160,7 @@ impl Client {
             let asked = wait.map(|wait| wait.as_secs());
             let wait = wait.unwrap_or_else(|| with_jitter(tries));
             let is_over = run.deadline().left().is_none_or(|left| left <= wait);
-            if is_over || tries == TRIES {
+            if is_over || tries == run.tries() {
                 let tried = tried(tries) + &asked.filter(|_| is_over).map(no_time_for).unwrap_or_default();
                 return match done {
                     Ok(answer) => Ok(Answer { tried, ..answer }),
@@ -225,7 +238,7 @@ fn may_pass(request: &Request<'_>, status: u16) -> bool {
 fn failed(run: &Run, failure: Failure, tries: u32) -> Error {
     let why = match &failure {
         Failure { late: true, .. } => Why::TooLate,
-        Failure { not_sent: true, .. } => Why::Unreachable,
+        Failure { not_sent: true, .. } | Failure { passing: true, .. } => Why::Unreachable,
         _ => Why::Other,
     };
     Error::new(run.scrubbed(&failure.message) + &tried(tries), failure.help).because(why)
@@ -351,7 +364,8 @@ fn with_jitter(tries: u32) -> Duration {
     let mut byte = [0];
     // Without randomness everybody waits the same, that is all.
     let _ = SysRng.try_fill_bytes(&mut byte);
-    FIRST_WAIT * 2_u32.pow(tries - 1) * (256 + u32::from(byte[0])) / 512
+    let wait = (FIRST_WAIT * 2_u32.saturating_pow(tries - 1)).min(LAST_WAIT);
+    wait * (256 + u32::from(byte[0])) / 512
 }
 
 /// What the system trusts, as Go reads it (`SSL_CERT_FILE`, `SSL_CERT_DIR`); Mozilla's list where there is nothing.
@@ -407,9 +421,8 @@ mod tests {
 
     #[test]
     fn waits_grow_and_differ() {
-        for tries in 1..TRIES {
-            let (least, most) = (FIRST_WAIT * 2_u32.pow(tries - 1) / 2, FIRST_WAIT * 2_u32.pow(tries - 1));
-            assert!((0..20).all(|_| (least..=most).contains(&with_jitter(tries))));
+        for (tries, most) in [(1, FIRST_WAIT), (2, FIRST_WAIT * 2), (4, FIRST_WAIT * 8), (9, LAST_WAIT)] {
+            assert!((0..20).all(|_| (most / 2..=most).contains(&with_jitter(tries))));
         }
     }
 }

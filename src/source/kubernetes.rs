@@ -82,7 +82,8 @@ impl Secret {
         };
         let words = Some(run.scrubbed(&words)).filter(|words| !words.is_empty());
         let words = words.map_or_else(|| " without a word".to_owned(), |words| format!(": {words}"));
-        Err(Error::new(format!("the API server answered {}{words}{}", answer.status, answer.tried), help))
+        Err(Error::new(format!("the API server answered {}{words}{}", answer.status, answer.tried), help)
+            .because(answer.why()))
     }
 }
 

@@ -259,7 +259,7 @@ pub struct Error {
 /// What kind of failure: all that may be told to those who must not know the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Why {
-    /// Nothing answers.
+    /// Nothing answers, or only that it cannot now.
     Unreachable,
     /// It took too long.
     TooLate,

@@ -13,11 +13,16 @@ use crate::child::Group;
 
 /// So many places are read side by side.
 const SIDE_BY_SIDE: usize = 8;
+/// One try and three more.
+const TRIES: u32 = 4;
+/// With all waits between them it is some 15 seconds.
+const TRIES_OF_PATIENT: u32 = 8;
 
 /// A run. Places that wait are read together as soon as the first of them is needed, each once.
 pub struct Run {
     allowed: Duration,
     group: Group,
+    tries: u32,
     deadline: OnceLock<Deadline>,
     places: Mutex<Places>,
     scrubber: Mutex<Scrubber>,
@@ -62,6 +67,7 @@ impl Run {
         Self {
             allowed,
             group: Group::Own,
+            tries: TRIES,
             deadline: OnceLock::new(),
             places: Mutex::default(),
             scrubber: Mutex::default(),
@@ -73,6 +79,17 @@ impl Run {
     #[must_use]
     pub fn in_group(self, group: Group) -> Self {
         Self { group, ..self }
+    }
+
+    /// The same run, which waits longer for a store that cannot answer now: some 15 seconds, if there is the time.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { tries: TRIES_OF_PATIENT, ..self }
+    }
+
+    /// How often a request is sent at most.
+    pub(super) fn tries(&self) -> u32 {
+        self.tries
     }
 
     /// Which group programs belong to.

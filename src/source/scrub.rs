@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -48,18 +49,34 @@ impl Scrubber {
     /// A message on one line, short, without secrets and without anything that a terminal obeys.
     #[must_use]
     pub fn line(&self, said: &str) -> String {
-        let clean = self.without_secrets(said);
-        let one_line: String = clean.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let words: Vec<&str> = one_line.split_whitespace().collect();
-        let text = words.join(" ");
+        let text = one_line(&without(said, &self.hidden(said)));
         match text.char_indices().nth(MESSAGE_LEN_MAX) {
             Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
             None => text,
         }
     }
 
+    /// Several lines, whatever their length; what `stays` finds in one is not hidden. They are looked through together,
+    /// since every text that is known takes its time.
+    #[must_use]
+    pub fn lines(&self, said: &[String], stays: impl Fn(&str) -> Vec<Range<usize>>) -> Vec<String> {
+        let mut hidden = self.hidden(&said.join("\n"));
+        let mut lines = Vec::new();
+        for line in said.iter().rev() {
+            // Each but the first has a newline before it.
+            let mut own = hidden.split_off(hidden.len() - line.len());
+            hidden.pop();
+            stays(line).into_iter().for_each(|range| own[range].fill(false));
+            lines.push(one_line(&without(line, &own)));
+        }
+        lines.reverse();
+        lines
+    }
+
+    /// For each byte of a message, whether it belongs to a secret.
+    ///
     /// The message is what is indexed, not the secrets: it is short, and they may be long and many.
-    fn without_secrets(&self, said: &str) -> String {
+    fn hidden(&self, said: &str) -> Vec<bool> {
         let text = Zeroizing::new(said.as_bytes().to_ascii_lowercase());
         let mut hidden = vec![false; text.len()];
         let mut parts: HashMap<&[u8], bool> = text.windows(PART_LEN_BYTES).map(|part| (part, false)).collect();
@@ -82,19 +99,30 @@ impl Scrubber {
                 hidden[start..start + PART_LEN_BYTES].fill(true);
             }
         }
-        let mut clean = String::new();
-        let mut was_hidden = false;
-        for (start, c) in said.char_indices() {
-            let is_hidden = hidden[start..start + c.len_utf8()].contains(&true);
-            match (is_hidden, was_hidden) {
-                (false, _) => clean.push(c),
-                (true, false) => clean.push_str(HIDDEN),
-                (true, true) => {}
-            }
-            was_hidden = is_hidden;
-        }
-        clean
+        hidden
     }
+}
+
+fn without(said: &str, hidden: &[bool]) -> String {
+    let mut clean = String::new();
+    let mut was_hidden = false;
+    for (start, c) in said.char_indices() {
+        let is_hidden = hidden[start..start + c.len_utf8()].contains(&true);
+        match (is_hidden, was_hidden) {
+            (false, _) => clean.push(c),
+            (true, false) => clean.push_str(HIDDEN),
+            (true, true) => {}
+        }
+        was_hidden = is_hidden;
+    }
+    clean
+}
+
+/// Without anything that a terminal obeys.
+fn one_line(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    words.join(" ")
 }
 
 fn hash(text: &[u8]) -> u64 {
@@ -181,6 +209,16 @@ mod tests {
         assert_eq!(scrubber().line("a\nb\t\x1b[31mc  d"), "a b [31mc d");
         assert_eq!(scrubber().line(&"ä ".repeat(500)).chars().count(), MESSAGE_LEN_MAX + 1);
         assert_eq!(Scrubber::default().line("nothing known"), "nothing known");
+    }
+
+    #[test]
+    fn lines_are_hidden_together_and_some_of_it_stays() {
+        let said = [format!("a {SECRET}"), String::new(), "b\tc".to_owned(), format!("{SECRET} d")];
+        assert_eq!(scrubber().lines(&said, |_| Vec::new()), ["a ***", "", "b c", "*** d"]);
+        let name = "c4nary";
+        let stays = |line: &str| line.find(name).map(|at| at..at + name.len()).into_iter().collect();
+        assert_eq!(scrubber().lines(&said, stays), ["a c4nary***", "", "b c", "c4nary*** d"]);
+        assert_eq!(scrubber().lines(&[], |_| Vec::new()), Vec::<String>::new());
     }
 
     #[test]

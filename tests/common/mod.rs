@@ -191,9 +191,14 @@ pub fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let to = to.join(entry.file_name());
-        match entry.file_type().expect("a kind").is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(std::fs::copy(entry.path(), to).expect("copied")),
+        let kind = entry.file_type().expect("a kind");
+        if kind.is_dir() {
+            copy(&entry.path(), &to);
+        } else if kind.is_symlink() {
+            let leads = std::fs::read_link(entry.path()).expect("a link");
+            std::os::unix::fs::symlink(leads, to).expect("a link");
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
         }
     }
 }

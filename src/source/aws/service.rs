@@ -192,7 +192,7 @@ impl Reply {
         }
         let is_refused =
             |code: &str| code.starts_with("AccessDenied") || code.contains("Token") || code.contains("Signature");
-        let why = if is_refused(&self.code()) { Why::Refused } else { Why::Other };
+        let why = if is_refused(&self.code()) { Why::Refused } else { self.0.why() };
         Error::new(message, self.help(asked)).because(why)
     }
 

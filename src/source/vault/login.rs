@@ -9,7 +9,7 @@ use super::path::encoded;
 use super::server::{Session, variable};
 use crate::config::VaultAuth;
 use crate::source::json::Object;
-use crate::source::{Error, Run, Why, read_word};
+use crate::source::{Error, Run, read_word};
 
 /// Where Kubernetes puts a pod's token.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -129,7 +129,7 @@ impl<'a> Login<'a> {
         let reply = session.ask(run, "vault login", Method::POST, &path, Some(body.to_json().as_bytes()))?;
         if reply.status() != 200 {
             let refused = Error::new(format!("the login was refused: {}", reply.told(run)), self.help(reply.status()));
-            return Err(refused.because(Why::Refused));
+            return Err(refused.because(reply.why_no_login()));
         }
         let no_token =
             || Error::new("the login gave no token", format!("is auth/{} the right mount of this kind?", self.mount()));

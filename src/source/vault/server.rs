@@ -259,7 +259,12 @@ impl Reply {
             404 => "check address, namespace, mount and path",
             _ => "look at the server's own log",
         };
-        Error::new(format!("answered {told}"), help)
+        Error::new(format!("answered {told}"), help).because(self.0.why())
+    }
+
+    /// Why a login fails.
+    pub fn why_no_login(&self) -> Why {
+        if self.0.why() == Why::Unreachable { Why::Unreachable } else { Why::Refused }
     }
 }
 
