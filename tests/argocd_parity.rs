@@ -210,6 +210,10 @@ fn run(mut command: Command, stdin: &str) -> Output {
 }
 
 fn generated(case: &Case, helm: &str, folder: &Path, repo: &Path) -> Output {
+    run(generating(case, helm, folder, repo), "")
+}
+
+fn generating(case: &Case, helm: &str, folder: &Path, repo: &Path) -> Command {
     let sidecar = folder.join("sidecar.yaml");
     let text = format!(
         "apiVersion: helm-keyring/v1\nkind: Sidecar\nallowNoTarget: true\nhelm: {}\n",
@@ -231,7 +235,56 @@ fn generated(case: &Case, helm: &str, folder: &Path, repo: &Path) -> Output {
         command.env("ARGOCD_APP_NAME", "obs");
     }
     command.env("ARGOCD_APP_PARAMETERS", case.parameters.to_string());
-    run(command, "")
+    command
+}
+
+/// Ours and Helm's own, which end well.
+fn are_equal(case: &Case, helm: &str, folder: &Path, repo: &Path) {
+    let ours = generated(case, helm, folder, repo);
+    assert!(ours.status.success(), "{helm}, {}:\n{}", case.name, String::from_utf8_lossy(&ours.stderr));
+    let theirs = templated(case, helm, folder, repo);
+    assert!(ours.stdout == theirs.stdout && ours.stdout.len() > 100, "{helm}, {}", case.name);
+}
+
+#[test]
+fn a_values_file_may_have_an_address() {
+    for helm in HELMS {
+        let (folder, repo) = unpacked();
+        fs::create_dir(folder.path().join("shelf")).expect("a folder");
+        fs::write(folder.path().join("shelf/v.yaml"), "from: an address\nreplicas: 5\n").expect("written");
+        let charts = Charts::serve(&folder.path().join("shelf"));
+        let address = format!("http://127.0.0.1:{}/v.yaml", charts.1);
+        let words = ["--values", &*address.clone().leak()];
+        let case = case("an address", json!([{"name": "values-files", "array": [address]}]), &words);
+        are_equal(&case, helm, folder.path(), &repo);
+        drop(charts);
+        let refused = generated(&case, helm, folder.path(), &repo);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains("help: a values file comes from an address: does it answer"), "{helm}: {told}");
+        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    }
+}
+
+/// Charts of Helm 2's time name their dependencies in a file of its own.
+#[test]
+fn dependencies_are_built_before_each_render_if_that_is_asked() {
+    let always = json!([{"name": "dependency-build", "string": "always"}]);
+    for helm in HELMS {
+        let (folder, repo) = unpacked();
+        let chart = repo.join("apps/missing");
+        fs::write(chart.join("Chart.yaml"), "apiVersion: v1\nname: umbrella\nversion: 0.1.0\n").expect("written");
+        let inner = "dependencies:\n  - {name: inner, version: 0.1.0, repository: \"file://../../inner\"}\n";
+        fs::write(chart.join("requirements.yaml"), inner).expect("written");
+        let case = Case { path: "apps/missing", ..case("always", always.clone(), &[]) };
+        are_equal(&case, helm, folder.path(), &repo);
+        // What is there already is built anew.
+        let template = repo.join("inner/templates/inner.yaml");
+        let text = fs::read_to_string(&template).expect("a template");
+        fs::write(&template, text + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: newer}\n")
+            .expect("written");
+        are_equal(&case, helm, folder.path(), &repo);
+        assert!(String::from_utf8_lossy(&generated(&case, helm, folder.path(), &repo).stdout).contains("name: newer"));
+    }
 }
 
 fn templated(case: &Case, helm: &str, folder: &Path, repo: &Path) -> Output {
@@ -341,6 +394,20 @@ fn a_dependency_comes_from_the_repository_that_the_chart_names() {
             entries.map(|entry| entry.file_name()).filter(|name| name.to_string_lossy().starts_with('.')).collect()
         };
         assert_eq!((left("."), left("templates")), (Vec::new(), Vec::new()), "Helm's own files are gone");
+        // Or from a list that whoever runs the sidecar has mounted, with whatever credentials it holds.
+        let list = folder.path().join("repositories.yaml");
+        let words = ["repo", "add", "shelf", &address, "--repository-config", list.to_str().expect("UTF-8")];
+        run(&words);
+        let text = fs::read_to_string(&chart).expect("a chart");
+        fs::write(&chart, text.replace(&address, "@shelf")).expect("written");
+        fs::remove_dir_all(repo.join("apps/missing/charts")).expect("removed");
+        let mut command = generating(&case, helm, folder.path(), &repo);
+        command.env("HELM_REPOSITORY_CONFIG", &list).env("HELM_REPOSITORY_CACHE", folder.path().join("nowhere"));
+        let mounted = self::run(command, "");
+        let told = String::from_utf8_lossy(&mounted.stderr).into_owned();
+        assert!(mounted.stdout == ours.stdout, "{helm}: {told}");
+        assert!(!folder.path().join("nowhere").exists(), "runs share no cache");
+        fs::write(&chart, text).expect("written");
         drop(charts);
         fs::remove_dir_all(repo.join("apps/missing/charts")).expect("removed");
         let refused = generated(&case, helm, folder.path(), &repo);

@@ -13,7 +13,7 @@ mod stand_in;
 #[path = "aws/user.rs"]
 mod user;
 
-use common::{KEYS, lock};
+use common::{KEYS, lock, program};
 use moto::{Moto, REGION};
 use serde_json::json;
 use stand_in::{Request, Response, StandIn};
@@ -87,10 +87,7 @@ fn a_program_may_print_credentials() {
     let witness = witness();
     let user = User::of_secret("login/process", &KEYS[..1]).behind(&witness).anonymous();
     let script = |text: &str| {
-        use std::os::unix::fs::PermissionsExt as _;
-        user.home.write("my tools/give.sh", &format!("#!/bin/sh\n{text}\n"));
-        let path = user.home.path().join("my tools/give.sh");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        program(&user.home.path().join("my tools/give.sh"), &format!("#!/bin/sh\n{text}\n"));
     };
     let path = user.home.path().join("my tools/give.sh").display().to_string();
     user.home.write(".aws/config", &format!("[default]\ncredential_process = \"{path}\" 'c4nary arg' $HOME\n"));
@@ -246,7 +243,8 @@ fn where_no_machine_of_ec2_is_nobody_waits_long() {
     user.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &address);
     let begun = std::time::Instant::now();
     user.fails(&["there are no credentials", "AWS_PROFILE"]);
-    assert!(begun.elapsed().as_secs() < 3, "{:?}", begun.elapsed());
+    // The time that stores have is ten times as long.
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 }
 
 #[test]

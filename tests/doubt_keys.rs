@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use cluster::Cluster;
-use common::{KEYS, kubectl_binary, lock_all};
+use common::{KEYS, kubectl_binary, lock_all, program};
 use home::{CONFIG, Home, PAIR, STREAM, put, secret};
 
 /// A folder with the fixed ring `storage-key`, which has a `previous` field, and files in it.
@@ -400,14 +400,15 @@ fn kubectl_that_leaves_something_running_does_not_hang_the_run() {
     let mut home = Home::with(CONFIG, &[("staging/encryption-key-0", KEYS[0])]);
     home.run("lock -e staging").done();
     let live = secret(&[("encryption-key-0", KEYS[0])]);
-    home.write("bin/kubectl", &format!("#!/bin/sh\nsleep 300 >/dev/null 2>&1 &\nprintf '%s' '{live}'\n"));
-    fs::set_permissions(home.path().join("bin/kubectl"), fs::Permissions::from_mode(0o755)).expect("set");
+    let kubectl = home.path().join("bin/kubectl");
+    program(&kubectl, &format!("#!/bin/sh\nsleep 300 >/dev/null 2>&1 &\nprintf '%s' '{live}'\n"));
     home.variables.push(("PATH".to_owned(), format!("{}:/usr/bin:/bin", home.path().join("bin").display())));
     home.run("status -e staging --live --secret lr").done();
-    home.write("bin/kubectl", &format!("#!/bin/sh\nsleep 300 &\nprintf '%s' '{live}'\n"));
+    program(&kubectl, &format!("#!/bin/sh\nsleep 300 &\nprintf '%s' '{live}'\n"));
     home.run("status -e staging --live --secret lr").done();
     // What has left its group cannot be ended, and is not waited for.
-    home.write("bin/kubectl", &format!("#!/bin/sh\nsetsid sleep 3 &\nsleep 0.3\nprintf '%s' '{live}'\n"));
+    let left = "setsid sh -c 'echo >left; exec sleep 15' &\nwhile ! [ -e left ]; do sleep 0.02; done";
+    program(&kubectl, &format!("#!/bin/sh\n{left}\nprintf '%s' '{live}'\n"));
     let run = home.run("status -e staging --live --secret lr");
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{KEYS, chart, documents, folder, helm_binary, json, lock_numbered, root};
+use common::{KEYS, chart, documents, folder, helm_binary, json, lock_numbered, program, root};
 use serde_json::Value;
 
 const VERSIONS: [&str; 5] = ["helm-3.17.3", "helm-3.18.0", "helm-3.19.0", "helm-4.1.4", "helm-4.3.1"];
@@ -236,13 +236,13 @@ fn every_way_behind_every_helm_refuses_the_same_and_the_user_sees_why() {
 
 const MESSAGES: &str = "testdata/helm/messages.txt";
 
-/// What a user sees on every way behind every Helm when a key was replaced; BLESS=1 writes it anew.
+/// What a user sees on every way behind every Helm when a key was replaced; UPDATE_GOLDEN=1 writes it anew.
 #[test]
 fn messages_are_those_that_are_written_down() {
     let user = User::new("production");
     user.write("keys/encryption-key-0", KEYS[3]);
     let mut told = String::from(
-        "# What a user sees when a key was replaced in the source (`cargo test messages`; BLESS=1 writes this file)\n",
+        "# What a user sees when a key was replaced in the source (`cargo test messages`; UPDATE_GOLDEN=1 writes this file)\n",
     );
     for helm in VERSIONS {
         for way in WAYS {
@@ -253,7 +253,7 @@ fn messages_are_those_that_are_written_down() {
         }
     }
     let file = root().join(MESSAGES);
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&file, &told).expect("written");
     }
     assert_eq!(fs::read_to_string(&file).expect("the file"), told);
@@ -588,10 +588,7 @@ fn a_hook_with_keys_cannot_hide_in_a_list_or_behind_an_escape() {
 fn a_helm_that_never_asks_its_post_renderer_is_noticed() {
     let user = User::new("production");
     let script = "#!/bin/sh\n[ \"$1\" = version ] && { echo v3.19.0; exit 0; }\necho 'encryption-key-0: made-up'\n";
-    user.write("odd-helm", script);
-    let mut permissions = fs::metadata(user.path().join("odd-helm")).expect("there").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    fs::set_permissions(user.path().join("odd-helm"), permissions).expect("set");
+    program(&user.path().join("odd-helm"), script);
     let mut tool = user.command(TOOL);
     let seen = fed(tool.env("HELM_BIN", "./odd-helm").args(["helm", "template", "lr", &chart("everything")]), b"");
     assert_eq!((seen.code, seen.stdout.as_str()), (1, ""));
@@ -619,10 +616,7 @@ fn plugins_of_a_relative_folder_are_found() {
     let script = "#!/bin/sh\necho 'sub: {greeting: from-a-getter}'\n";
     fs::create_dir_all(user.path().join("plugins/getter")).expect("made");
     user.write("plugins/getter/plugin.yaml", "name: getter\nversion: 0.1.0\nusage: x\ndescription: x\ncommand: \"$HELM_PLUGIN_DIR/get.sh\"\ndownloaders:\n  - {command: get.sh, protocols: [foo]}\n");
-    user.write("plugins/getter/get.sh", script);
-    let mut permissions = fs::metadata(user.path().join("plugins/getter/get.sh")).expect("there").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    fs::set_permissions(user.path().join("plugins/getter/get.sh"), permissions).expect("set");
+    program(&user.path().join("plugins/getter/get.sh"), script);
     let mut command = user.command(helm_binary("helm-4.3.1"));
     command.env("HELM_PLUGINS", "plugins").args(["keyring", "template", "lr", &chart("everything"), "-f", "foo://x"]);
     let seen = fed(&mut command, b"");

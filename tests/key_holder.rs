@@ -222,7 +222,11 @@ fn a_line_goes_only_if_its_field_is_typed_out() {
 fn git(home: &Home, command: &str) {
     let settings = ["-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main"];
     let mut git = std::process::Command::new("git");
-    let output = git.args(settings).args(command.split(' ')).current_dir(home.path()).output().expect("git");
+    git.args(settings).args(command.split(' ')).current_dir(home.path());
+    // Not the user's own: neither its settings, nor the repository that a hook runs for.
+    git.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    git.env("HOME", home.path()).env("GIT_CONFIG_NOSYSTEM", "1");
+    let output = git.output().expect("git");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -9,11 +9,10 @@ mod home;
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use cluster::Cluster;
-use common::{KEYS, Run, kubectl_binary, lock_numbered, root, sops_binary};
+use common::{KEYS, Run, kubectl_binary, lock_numbered, program, root, sops_binary};
 use home::{Home, PAIR, put};
 
 fn with_source(source: &str) -> Home {
@@ -127,8 +126,7 @@ fn sops_says_why_it_failed() {
     assert!(run.stderr.contains("install sops, and check that it is on the PATH"), "{}", run.stderr);
     // One that is too old for a value from stdin is not given a key another way.
     let old = "#!/bin/sh\ncase \"$1\" in decrypt) echo '{\"encryption-key-0\": \"KEY\"}';; set) echo \"$@\" > seen; echo 'flag provided but not defined: -value-stdin' >&2; exit 1;; esac\n";
-    home.write("bin/sops", &old.replace("KEY", KEYS[0]));
-    fs::set_permissions(home.path().join("bin/sops"), fs::Permissions::from_mode(0o755)).unwrap();
+    program(&home.path().join("bin/sops"), &old.replace("KEY", KEYS[0]));
     home.variables[0].1 = format!("{}:/usr/bin:/bin", home.path().join("bin").display());
     let run = home.run("rotate -e production");
     run.refused(3, "source-failed");
@@ -147,8 +145,7 @@ fn a_file_that_was_changed_meanwhile_is_not_written_over() {
         sops_binary().display(),
         KEYS[3]
     );
-    home.write("bin/sops", &other);
-    fs::set_permissions(home.path().join("bin/sops"), fs::Permissions::from_mode(0o755)).unwrap();
+    program(&home.path().join("bin/sops"), &other);
     home.variables[0].1 = format!("{}:/usr/bin:/bin", home.path().join("bin").display());
     let run = home.run("rotate -e production");
     run.refused(3, "source-failed");
@@ -199,8 +196,7 @@ fn what_was_written_while_sops_was_at_work_stays() {
             sops_binary().display(),
             KEYS[3]
         );
-        home.write("bin/sops", &other);
-        fs::set_permissions(home.path().join("bin/sops"), fs::Permissions::from_mode(0o755)).unwrap();
+        program(&home.path().join("bin/sops"), &other);
         home.variables[0].1 = format!("{}:/usr/bin:/bin", home.path().join("bin").display());
         let secret = home::secret(&[("encryption-key-0", KEYS[0])]);
         let run = home.run_on("adopt -e production --from-file -", &secret);
@@ -218,8 +214,7 @@ const ANSWER: &str =
     r#"{"apiVersion": "helm-keyring/v1", "kind": "Keys", "version": "v7", "keys": {"encryption-key-0": "@KEY@"}}"#;
 
 fn script(home: &Home, name: &str, text: &str) {
-    home.write(name, &format!("#!/bin/sh\n{text}\n"));
-    fs::set_permissions(home.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    program(&home.path().join(name), &format!("#!/bin/sh\n{text}\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What differs between two renders of real Helm, told as a user reads it.
 //!
-//! `UPDATE=1` writes what is told into the `expected.txt` of each chart; read it before you keep it.
+//! `UPDATE_GOLDEN=1` writes what is told into the `expected.txt` of each chart; read it before you keep it.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
 mod common;
@@ -33,7 +33,7 @@ fn what_differs_is_told_with_the_place_that_made_it_up() {
         let file = format!("{}/expected.txt", folder(chart));
         for helm in HELMS {
             let told = told(helm, chart, &[]);
-            if std::env::var_os("UPDATE").is_some() {
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
                 fs::write(&file, &told).expect("a file");
             }
             assert_eq!(told, fs::read_to_string(&file).expect("expected.txt"), "{chart} with {helm}");

@@ -729,7 +729,7 @@ fn a_login_is_ended_also_when_all_time_is_over() {
     let source = format!(
         "{{vault: {{path: secret/x, kvVersion: 2, address: \"{address}\", auth: {{approle: {{roleId: r}}}}}}}}"
     );
-    let run = render(&with_source(&source, &KEYS[..1]), "--timeout 1 --stats");
+    let run = render(&with_source(&source, &KEYS[..1]), "--timeout 3 --stats");
     run.refused(3, "source-failed");
     assert!(run.stderr.contains("vault revoke 1"), "{}", run.stderr);
     let asked: Vec<String> = asked.try_iter().collect();

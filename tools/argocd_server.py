@@ -2,7 +2,7 @@
 """Build Argo CD's plugin server, for the tests that drive a plugin through it.
 
 It is built with Go from tests/argocd_server into the user's cache folder, once for each state of
-its sources and each Go; builds of other states are removed. Prints the path of the binary; progress
+its sources and each Go; old builds of other states are removed. Prints the path of the binary; progress
 goes to stderr. Where no Go is new enough, or its modules cannot be had, nothing is printed and
 stderr says why: the tests then drive the imitation of that server alone.
 """
@@ -23,6 +23,7 @@ SOURCES = Path(__file__).resolve().parent.parent / "tests" / "argocd_server"
 # Argo CD builds it without cgo too. Symbols would double the size of the binary.
 BUILD = ("build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w")
 NAME = "argocd-server"
+OLD_SECONDS = 7 * 24 * 3600
 
 
 class Missing(Exception):
@@ -122,7 +123,8 @@ def compile_into(binary, version):
             raise fetch.Trouble("Argo CD's plugin server cannot be built", f"go {' '.join(BUILD)} to end well",
                                 built.stderr.strip(), f"correct {SOURCES}; its go.mod says how to renew it")
         for other in builds().iterdir():
-            if other.is_dir() and other != work:
+            # Another checkout's tests may run with it now.
+            if other.is_dir() and other != work and time.time() - other.stat().st_mtime > OLD_SECONDS:
                 shutil.rmtree(other)
         work.rename(binary.parent)
     finally:

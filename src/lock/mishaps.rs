@@ -1,5 +1,5 @@
 //! Everything that happens to keys and locks, each with its message: `testdata/lock/mishaps.txt`, in words that are
-//! explained there. `BLESS=1` writes the messages as they are now, to be read before they are committed.
+//! explained there. `UPDATE_GOLDEN=1` writes the messages as they are now, to be read before they are committed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ fn every_mishap_has_its_message() {
         count += 1;
     }
     assert!(count >= 30, "{count} mishaps");
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).expect("written");
         return;
     }

@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use crate::common::{Run, folder, keyring, lock_numbered, root};
+use crate::common::{Run, folder, keyring, lock_numbered, program, root};
 use crate::faulty::{Answer, Request, Script, Server};
 
 /// The key of every store here, and what the stand-ins let one in with.
@@ -123,12 +122,24 @@ impl Fault {
         self
     }
 
-    /// What it tells, after everything else about it was found right. On a busy machine it may be too late once.
-    fn told(&self) -> String {
-        let mut tries = (0..TRIES).map(|_| self.told_once());
-        let (told, time) = tries.find(|(_, time)| *time < self.within).unwrap_or_else(|| self.told_once());
-        assert!(time < self.within, "it took {time:?}:\n{told}");
-        told
+    /// What it tells, after everything else about it was found right. On a busy machine it may be too late once; one with
+    /// little time may come to another end there, and is tried again.
+    fn told(&self, expected: &str) -> String {
+        let is_hurried = self.within != SOON;
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            match catch_unwind(AssertUnwindSafe(|| self.told_once())) {
+                Ok((told, time)) if time < self.within && (!is_hurried || told.trim_end() == expected) => return told,
+                Ok(_) | Err(_) if tries > 0 && is_hurried => {}
+                Ok((_, time)) if tries > 0 && time >= self.within => {}
+                Ok((told, time)) => {
+                    assert!(time < self.within, "it took {time:?}:\n{told}");
+                    return told;
+                }
+                Err(panic) => resume_unwind(panic),
+            }
+        }
     }
 
     fn told_once(&self) -> (String, Duration) {
@@ -140,12 +151,7 @@ impl Fault {
         };
         let folder = folder(&[("keyring.yaml", &own(&config(&self.source)))]);
         let place = folder.path();
-        for (name, text) in &self.files {
-            let file = place.join(name);
-            fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
-            fs::write(&file, own(text)).expect("a file");
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("permissions");
-        }
+        self.files.iter().for_each(|(name, text)| program(&place.join(name), &own(text)));
         lock_numbered(place, "lightrun/production", &[KEY]);
         let args = [&["render", "-e", "production"], &self.args[..]].concat();
         let variables: Vec<(&str, String)> = self.variables.iter().map(|(name, text)| (*name, own(text))).collect();
@@ -215,12 +221,16 @@ pub fn compare(file: &str, faults: Vec<Fault>) {
     let names: BTreeSet<&str> = faults.iter().map(|fault| fault.name).collect();
     assert_eq!(names.len(), faults.len(), "two faults have one name");
     let order: Vec<&str> = faults.iter().map(|fault| fault.name).collect();
+    let text = fs::read_to_string(root().join("testdata/sources").join(file)).unwrap_or_default();
+    let expected = expected(&text);
     let (todo, done) = (Mutex::new(faults), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
                 while let Some(fault) = next(&todo) {
-                    let told = catch_unwind(AssertUnwindSafe(|| fault.told()));
+                    let told = catch_unwind(AssertUnwindSafe(|| {
+                        fault.told(expected.get(fault.name).copied().unwrap_or_default())
+                    }));
                     done.lock().expect("a lock").insert(fault.name, told);
                 }
             });
@@ -237,14 +247,18 @@ fn next(todo: &Mutex<Vec<Fault>>) -> Option<Fault> {
     todo.lock().expect("a lock").pop()
 }
 
+/// By the names of the faults.
+fn expected(text: &str) -> BTreeMap<&str, &str> {
+    text.split("=== ").filter_map(|part| part.trim_end().split_once(": ")).collect()
+}
+
 fn golden(file: &Path, told: Vec<(String, String)>) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let text: String = told.iter().map(|(name, text)| format!("=== {name}: {text}\n")).collect();
         fs::write(file, text.trim_end().to_owned() + "\n").expect("a file");
     }
     let text = fs::read_to_string(file).unwrap_or_default();
-    let mut expected: BTreeMap<&str, &str> =
-        text.split("=== ").filter_map(|part| part.trim_end().split_once(": ")).collect();
+    let mut expected = expected(&text);
     let mut differences = String::new();
     for (name, is) in &told {
         let should = expected.remove(name.as_str()).unwrap_or_default();

@@ -41,7 +41,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The first line of stderr's last finding id, for table tests: `error[id]`.
+    /// The ids of all findings on stderr, in order, for table tests: `error[id]`.
     pub fn ids(&self) -> Vec<String> {
         let heads = self
             .stderr
@@ -169,7 +169,10 @@ fn binary(part: &str, name: &str) -> PathBuf {
 
 /// What real Helm renders, as it goes into a pipe.
 pub fn helm_template<S: AsRef<OsStr>>(part: &str, args: &[S]) -> String {
-    let output = Command::new(helm_binary(part)).arg("template").args(args).output().expect("helm starts");
+    let home = tempfile::tempdir().expect("a folder");
+    let mut helm = Command::new(helm_binary(part));
+    helm.arg("template").args(args).env_clear().env("HOME", home.path());
+    let output = helm.output().expect("helm starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
@@ -183,6 +186,23 @@ pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::write(path, text).expect("a file");
     }
     folder
+}
+
+/// Writes a script that can be run at once. A child writes it: while this process had it open, one that another test
+/// starts would inherit that for a moment, and the system runs no file that somebody may write to.
+pub fn program(file: &Path, text: &str) {
+    std::fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+    let mut command = Command::new("sh");
+    command.args(["-c", "rm -f \"$1\" && cat >\"$1\" && chmod 755 \"$1\"", "sh"]).arg(file);
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("sh starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
+    assert!(child.wait().expect("it ends").success(), "{} cannot be written", file.display());
+}
+
+/// Whether a process runs still; one that has ended and waits for its parent to ask does not.
+pub fn is_running(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    !pid.trim().is_empty() && !stat.is_empty() && !stat.contains(") Z ")
 }
 
 /// Copies a folder with all that is in it.
