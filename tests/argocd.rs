@@ -535,19 +535,24 @@ fn refusals_are_told_in_short_and_print_nothing() {
     let unreachable = format!("http://{unheard}");
     let told = |refusal: &Refusal| {
         let Refusal { name, code, mounted, application, .. } = refusal;
-        let run = mounted.run(application);
+        // Side by side, since some wait for a store.
+        let servers = Server::all();
+        let (run, errors) = std::thread::scope(|scope| {
+            let ask = |server| mounted.start(server).generate(application, DEADLINE).expect_err(name);
+            let errors: Vec<_> = servers.iter().map(|server| scope.spawn(move || ask(server))).collect();
+            let run = mounted.run(application);
+            (run, errors.into_iter().map(|error| error.join().expect("refused")).collect::<Vec<String>>())
+        });
         assert_eq!((run.code, run.stdout.as_str()), (*code, ""), "{name}:\n{}", run.stderr);
         for secret in ["hunter2", "passwd", ROOT, "secret/obs", &unheard, &bao.address, "127.0.0.1"] {
             assert!(!run.stderr.contains(secret), "{name}: `{secret}` was told:\n{}", run.stderr);
         }
-        for server in Server::all() {
-            let error = mounted.start(&server).generate(application, DEADLINE).expect_err(name);
+        for (server, error) in servers.iter().zip(errors) {
             let expected = format!("`helm-keyring argocd generate` failed exit status {code}: {}", run.stderr.trim());
             assert!(error.contains(&expected), "{name}, {server:?}:\n{error}\nexpected in it:\n{expected}");
         }
         format!("=== {name}: exit {code}\n{}\n", run.stderr)
     };
-    // Those that wait for a store wait side by side.
     let refusals = refusals(&unreachable, &bao);
     let golden: String = std::thread::scope(|scope| {
         let workers: Vec<_> = refusals

@@ -78,7 +78,7 @@ fn tries(path: &'static str, expected: usize) -> impl Fn(&std::path::Path, &comm
     }
 }
 
-/// Behind the answer's first half.
+/// All of an answer but its last bytes.
 fn cut(answer: &Answer) -> Vec<u8> {
     let bytes = answer.bytes();
     bytes[..bytes.len() - 30].to_vec()

@@ -1,7 +1,6 @@
 //! Repeats and sequences.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Below this length, few different characters are no sign of anything.
@@ -34,7 +33,9 @@ fn longest_border(bytes: &[u8]) -> usize {
 
 /// How many different bytes there are, if they are few.
 pub(super) fn few_distinct(bytes: &[u8]) -> Option<usize> {
-    let distinct = bytes.iter().collect::<BTreeSet<_>>().len();
+    let mut seen = Zeroizing::new([false; 256]);
+    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    let distinct = seen.iter().filter(|seen| **seen).count();
     (bytes.len() >= FEW_DISTINCT_LEN_MIN && distinct <= FEW_DISTINCT_MAX).then_some(distinct)
 }
 
@@ -55,50 +56,57 @@ const STEADY_RUN_MIN: usize = 5;
 pub(super) fn is_sequence(bytes: &[u8]) -> bool {
     let mut in_run = vec![false; bytes.len()];
     mark_runs(bytes, STEADY_RUN_MIN, &mut in_run, |from, to| Some(to.wrapping_sub(*from)));
-    for order in ORDERS {
-        mark_runs(&places(bytes, order), ORDERED_RUN_MIN, &mut in_run, |from, to| neighbours((*from)?, (*to)?));
+    for places in PLACES {
+        let place = |byte: &u8| places[usize::from(*byte)];
+        mark_runs(bytes, ORDERED_RUN_MIN, &mut in_run, |from, to| neighbours(place(from)?, place(to)?));
     }
     let covered = in_run.iter().filter(|covered| **covered).count();
     covered > 0 && covered * 2 >= bytes.len()
 }
 
-/// Where each byte stands in `order`, small and capital letters alike.
-fn places(bytes: &[u8], order: &[u8]) -> Zeroizing<Vec<Option<usize>>> {
-    let place = |byte: &u8| order.iter().position(|known| *known == byte.to_ascii_lowercase());
-    let mut places = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    places.extend(bytes.iter().map(place));
+/// Where each byte stands in each order, small and capital letters alike.
+const PLACES: [[Option<u8>; 256]; 4] = [places(ORDERS[0]), places(ORDERS[1]), places(ORDERS[2]), places(ORDERS[3])];
+
+const fn places(order: &[u8]) -> [Option<u8>; 256] {
+    let mut places = [None; 256];
+    let mut at = 0;
+    while at < order.len() {
+        places[order[at] as usize] = Some(at as u8);
+        places[order[at].to_ascii_uppercase() as usize] = Some(at as u8);
+        at += 1;
+    }
     places
 }
 
 /// Whether the second place follows the first (`true`), the first follows the second (`false`), or neither.
-fn neighbours(from: usize, to: usize) -> Option<bool> {
+fn neighbours(from: u8, to: u8) -> Option<bool> {
     match to.wrapping_sub(from) {
         1 => Some(true),
-        usize::MAX => Some(false),
+        u8::MAX => Some(false),
         _ => None,
     }
 }
 
-/// Marks the stretches of at least `min` items with the same step from each to the next; then those of every second
-/// item.
-fn mark_runs<T, Step: PartialEq + Zeroize>(
-    items: &[T],
+/// Marks the stretches of at least `min` bytes with the same step from each to the next; then those of every second
+/// byte.
+fn mark_runs<Step: Copy + PartialEq + Zeroize>(
+    bytes: &[u8],
     min: usize,
     in_run: &mut [bool],
-    step: impl Fn(&T, &T) -> Option<Step>,
+    step: impl Fn(&u8, &u8) -> Option<Step>,
 ) {
     for stride in [1, 2] {
-        // what led to each item, and how long the run is that ends there
-        let mut ends: Zeroizing<Vec<(Option<Step>, usize)>> = Zeroizing::new(Vec::with_capacity(items.len() + stride));
-        ends.resize_with(stride, || (None, 1));
-        for (at, (from, to)) in items.iter().zip(items.get(stride..).unwrap_or_default()).enumerate() {
+        // What led to each of the bytes before, and how long the run is that ends there.
+        let mut ends: Zeroizing<[(Option<Step>, usize); 2]> = Zeroizing::new([(None, 1); 2]);
+        for (at, (from, to)) in bytes.iter().zip(bytes.get(stride..).unwrap_or_default()).enumerate() {
             let next = step(from, to);
-            let len = match ends.get(at) {
-                Some((last, len)) if next.is_some() && *last == next => len + 1,
-                _ if next.is_some() => 2,
-                _ => 1,
+            let (last, len) = ends[at % stride];
+            let len = match next {
+                Some(_) if last == next => len + 1,
+                Some(_) => 2,
+                None => 1,
             };
-            ends.push((next, len));
+            ends[at % stride] = (next, len);
             let fresh = match len.cmp(&min) {
                 Ordering::Less => 0,
                 Ordering::Equal => min,
