@@ -89,7 +89,9 @@ impl Sidecar {
             Server::Imitated => Engine::Imitated(Arc::new(Plugin::new(&manifest, &work, env))),
             Server::Real(binary) => {
                 let log = std::fs::File::create(folder.path().join("log")).expect("a log");
-                let mut command = Command::new(binary);
+                // With the mask of a container, whatever the developer's own is.
+                let mut command = Command::new("/bin/sh");
+                command.args(["-c", "umask 022; exec \"$0\" \"$@\""]).arg(binary);
                 command.arg("serve").arg(plugin).env_clear().envs(env).stdin(Stdio::null());
                 command.stdout(Stdio::null()).stderr(log);
                 let process = command.spawn().expect("the plugin server starts");

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
@@ -107,7 +107,7 @@ impl Plugin {
         let (answer, answered) = mpsc::channel();
         thread::spawn(move || {
             let folder = plugin.work.join(uuid());
-            fs::create_dir(&folder).expect("a folder");
+            folder_with_usual_mode(&folder);
             let served = match files.write(&folder) {
                 Ok(()) => {
                     let until = begun + deadline.saturating_sub(BUFFER);
@@ -339,17 +339,22 @@ impl Files {
         for (path, entry) in self.0 {
             let target = root.join(&path);
             match entry {
-                Entry::Folder => fs::DirBuilder::new().mode(0o755).create(&target).expect("a folder"),
+                Entry::Folder => folder_with_usual_mode(&target),
                 Entry::Link(link) => write_link(root, &target, &link)?,
                 Entry::File(bytes) => {
-                    let mut options = fs::OpenOptions::new();
-                    let mut file = options.write(true).create_new(true).mode(0o644).open(&target).expect("a file");
-                    std::io::Write::write_all(&mut file, &bytes).expect("written");
+                    fs::write(&target, bytes).expect("written");
+                    fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("permissions");
                 }
             }
         }
         Ok(())
     }
+}
+
+/// As under the mask of a container, whatever the developer's own is.
+fn folder_with_usual_mode(folder: &Path) {
+    fs::create_dir(folder).expect("a folder");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("permissions");
 }
 
 /// A link is written relative, and to what it leads to as far as that is there already. An absolute one is taken for
