@@ -3,29 +3,35 @@
 //!
 //! `cargo bench --bench argocd`, after `make test` has fetched Helm and OpenBao.
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for developers")]
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::panic, reason = "a program for developers")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/common/openbao.rs"]
+mod openbao;
 
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::{HELMS, KEYS, helm_binary};
+use openbao::{OpenBao, ROOT};
+
 const TOOL: &str = env!("CARGO_BIN_EXE_helm-keyring");
-const HELMS: [&str; 2] = ["helm-3.19.0", "helm-4.3.1"];
 const ROUNDS: usize = 21;
 const AT_ONCE: usize = 50;
-const ROOT: &str = "root";
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (address, mut bao) = openbao(folder.path());
+    let bao = OpenBao::start();
+    bao.put("obs", &[("encryption-key-0", KEYS[0])]);
     let chart = folder.path().join("_cmp_server/0/obs");
     fs::create_dir_all(chart.parent().expect("a parent")).expect("a folder");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/charts/lightrun");
     assert!(Command::new("cp").arg("-r").args([&from, &chart]).status().expect("cp").success());
-    let source = format!("vault: {{address: \"{address}\", path: secret/obs}}");
+    let source = format!("vault: {{address: \"{}\", path: secret/obs}}", bao.address);
     let config = format!(
         "apiVersion: helm-keyring/v1\nkeyrings: {{lightrun: {{profile: lightrun, environments: {{bench: {{source: {{{source}}}}}}}}}}}\n"
     );
@@ -34,7 +40,7 @@ fn main() {
     assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
     println!("medians of {ROUNDS} runs; {AT_ONCE} at once: until the last has ended\n");
     for helm in HELMS {
-        let binary = part(helm, "helm");
+        let binary = helm_binary(helm);
         let sidecar = folder.path().join("sidecar.yaml");
         let grant = format!(
             "projects: [a], namespaces: [b], keyrings: [lightrun], environments: [bench], source: {{{source}}}"
@@ -63,8 +69,6 @@ fn main() {
         report(helm, "alone", median(&plain), median(&generate));
         report(helm, "fifty at once", at_once(&plain), at_once(&generate));
     }
-    let _ = bao.kill();
-    let _ = bao.wait();
 }
 
 fn report(helm: &str, what: &str, plain: Duration, own: Duration) {
@@ -103,36 +107,4 @@ fn at_once(command: &(dyn Fn() -> Command + Sync)) -> Duration {
 fn run(mut command: Command) {
     let output = command.stdin(Stdio::null()).output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn openbao(folder: &Path) -> (String, std::process::Child) {
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let address = format!("http://127.0.0.1:{port}");
-    let process = Command::new(part("openbao-2.7.2", "bao"))
-        .args(["server", "-dev", "-dev-no-store-token", &format!("-dev-root-token-id={ROOT}")])
-        .arg(format!("-dev-listen-address=127.0.0.1:{port}"))
-        .env_clear()
-        .env("HOME", folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("bao starts");
-    let key = Command::new(TOOL).arg("keygen").output().expect("a key").stdout;
-    let key = String::from_utf8(key).expect("UTF-8");
-    let body = format!("{{\"data\": {{\"encryption-key-0\": \"{}\"}}}}", key.trim());
-    let agent = ureq::Agent::new_with_defaults();
-    let put = || {
-        let request = agent.post(format!("{address}/v1/secret/data/obs")).header("X-Vault-Token", ROOT);
-        request.send(body.as_str()).is_ok()
-    };
-    while !put() {
-        thread::sleep(Duration::from_millis(20));
-    }
-    (address, process)
-}
-
-fn part(part: &str, name: &str) -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
-    cache.join("helm-keyring/parts").join(part).join(name)
 }

@@ -3,44 +3,36 @@
 //!
 //! `cargo bench --bench sources`, after `make test` has fetched OpenBao.
 
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for developers")]
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::panic, reason = "a program for developers")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[path = "../tests/common/openbao.rs"]
+mod openbao;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openbao::{OpenBao, ROOT};
+
 const TOOL: &str = env!("CARGO_BIN_EXE_helm-keyring");
 const ROUNDS: usize = 9;
-const ROOT: &str = "root";
 /// What a request waits on its way.
 const WAY: Duration = Duration::from_millis(10);
 
 fn main() {
-    let server = format!("127.0.0.1:{}", free_port());
+    let bao = OpenBao::start();
+    let near = bao.address.clone();
     let folder = tempfile::tempdir().expect("a folder");
-    let mut bao = Command::new(binary("openbao-2.7.2", "bao"))
-        .args(["server", "-dev", "-dev-no-store-token", &format!("-dev-root-token-id={ROOT}")])
-        .arg(format!("-dev-listen-address={server}"))
-        .env_clear()
-        .env("HOME", folder.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("bao starts");
-    let near = format!("http://{server}");
-    while ask(&near, "sys/internal/ui/mounts/secret/x", "").is_none() {
-        thread::sleep(Duration::from_millis(20));
-    }
-    let far = format!("http://{}", relay(server));
+    let far = format!("http://{}", relay(near.replace("http://", "")));
     println!("medians of {ROUNDS} runs; each request takes {WAY:.0?} longer than on this machine alone\n");
     hundred_keys(&near, &far, folder.path());
     twenty_paths(&near, &far, folder.path());
-    let _ = bao.kill();
-    let _ = bao.wait();
 }
 
 fn hundred_keys(near: &str, far: &str, folder: &Path) {
@@ -180,16 +172,4 @@ fn key(number: usize) -> String {
     };
     let bytes: Vec<u8> = (0..40).map(|_| byte()).skip(8).collect();
     base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
-}
-
-fn binary(part: &str, name: &str) -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
-    let binary = cache.join("helm-keyring/parts").join(part).join(name);
-    assert!(binary.exists(), "{} is missing: run `make test`, which fetches it", binary.display());
-    binary
 }

@@ -6,13 +6,14 @@
 mod argocd;
 mod common;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use argocd::{Application, DEADLINE, Server, Sidecar, app_env, parameters_env};
+use argocd::{Application, DEADLINE, Server, Sidecar, app_env, parameter_env, parameters_env};
 use common::{folder, is_running};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -290,6 +291,35 @@ fn no_parameters_are_null_and_a_hydrator_tells_no_versions() {
     let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, value)| &**value);
     assert_eq!(value("ARGOCD_APP_PARAMETERS"), Some("null"));
     assert_eq!((value("KUBE_VERSION"), value("KUBE_API_VERSIONS")), (Some(""), Some("")));
+}
+
+/// The repo-server's own code makes the same variables of the parameters, where there is Go to build it.
+#[test]
+fn the_variables_of_parameters_are_those_of_the_repo_server() {
+    let parameters = json!([
+        {"name": "release-name", "string": "r"},
+        {"name": "values", "string": "a: \"1\" <2> & é\n"},
+        {"name": "empty", "string": ""},
+        {"name": "values-files", "array": ["a.yaml", ""]},
+        {"name": "none", "array": []},
+        {"name": "helm-parameters", "map": {"image.tag": "1", "a\\,b": "x,y"}},
+        {"name": "nothing", "map": {}},
+    ]);
+    // The parameters themselves are JSON, whose order is free.
+    let sorted = |variables: Vec<(String, String)>| -> BTreeMap<String, Value> {
+        let read = |name: &str, text: String| match name {
+            "ARGOCD_APP_PARAMETERS" => serde_json::from_str(&text).unwrap(),
+            _ => Value::String(text),
+        };
+        variables.into_iter().map(|(name, text)| (name.clone(), read(&name, text))).collect()
+    };
+    for server in Server::all() {
+        for parameters in [&parameters, &Value::Null] {
+            if let Some(theirs) = server.variables(parameters) {
+                assert_eq!(sorted(parameter_env(parameters)), sorted(theirs));
+            }
+        }
+    }
 }
 
 #[test]

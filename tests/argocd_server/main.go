@@ -20,6 +20,7 @@ import (
 	pluginclient "github.com/argoproj/argo-cd/v3/cmpserver/apiclient"
 	"github.com/argoproj/argo-cd/v3/cmpserver/plugin"
 	"github.com/argoproj/argo-cd/v3/common"
+	"github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
 	"github.com/argoproj/argo-cd/v3/util/app/discovery"
 	"github.com/argoproj/argo-cd/v3/util/cmp"
 	"github.com/argoproj/gitops-engine/pkg/utils/kube"
@@ -32,6 +33,8 @@ const usage = `usage:
     serves the plugin, in the folder ARGOCD_PLUGINSOCKFILEPATH, with its work in ARGOCD_CMP_WORKDIR
   argocd-server ask [-timeout 60s] generate|parameters SOCKET REPOSITORY APPLICATION_PATH
     reads [["NAME", "VALUE"], ...] from stdin, prints {"manifests": ...}, {"parameters": ...} or {"error": "..."}
+  argocd-server variables
+    reads spec.source.plugin.parameters from stdin, prints ["NAME=VALUE", ...] as the repo-server makes them of these
 `
 
 func main() {
@@ -41,6 +44,8 @@ func main() {
 		err = serve(os.Args[2])
 	case len(os.Args) > 2 && os.Args[1] == "ask":
 		err = ask(os.Args[2:])
+	case len(os.Args) == 2 && os.Args[1] == "variables":
+		err = variables()
 	default:
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
@@ -62,6 +67,18 @@ func serve(folder string) error {
 	}
 	server.Run()
 	return nil
+}
+
+func variables() error {
+	var parameters v1alpha1.ApplicationSourcePluginParameters
+	if err := json.NewDecoder(os.Stdin).Decode(&parameters); err != nil {
+		return fmt.Errorf("stdin: %w", err)
+	}
+	environ, err := parameters.Environ()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(environ)
 }
 
 // request is what the repo-server knows when it asks a plugin.

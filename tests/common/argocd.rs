@@ -47,6 +47,22 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The variables that the repo-server's own code makes of parameters. The imitation has none of it.
+    pub fn variables(&self, parameters: &Value) -> Option<Vec<(String, String)>> {
+        let Self::Real(binary) = self else { return None };
+        let mut command = Command::new(binary);
+        command.arg("variables").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("it starts");
+        let text = parameters.to_string();
+        process.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads all");
+        let output = process.wait_with_output().expect("it ends");
+        let variables: Vec<String> = serde_json::from_slice(&output.stdout).expect("JSON");
+        let pair = |variable: &String| variable.split_once('=').map(|(name, text)| (name.to_owned(), text.to_owned()));
+        Some(variables.iter().map(|variable| pair(variable).expect("a variable")).collect())
+    }
+}
+
 /// What the repo-server sends: a checked out repository, the Application's folder in it, and the variables that the
 /// plugin gets beside the sidecar's own ([`app_env`]).
 pub struct Application {
@@ -244,7 +260,7 @@ fn strings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// The parameters as JSON, and each as variables of its own.
-fn parameter_env(parameters: &Value) -> Vec<(String, String)> {
+pub fn parameter_env(parameters: &Value) -> Vec<(String, String)> {
     let mut env = vec![("ARGOCD_APP_PARAMETERS".to_owned(), parameters.to_string())];
     for parameter in parameters.as_array().into_iter().flatten() {
         let name = format!("PARAM_{}", escaped(parameter["name"].as_str().expect("a name")));
