@@ -1045,14 +1045,16 @@ fn nothing_is_never_success() {
     }
 }
 
+fn chart_of_another() -> TempDir {
+    let chart = ("Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n");
+    common::folder(&[chart, ("values.yaml", "a: hunter2\n")])
+}
+
 /// A chart may not take another Application's chart, or a folder of the sidecar, for its dependency.
 #[test]
 fn a_dependency_outside_of_the_repository_is_refused() {
     let repo = Repo::of_chart(&root().join("testdata/argocd/repo/apps/obs"));
-    let outside = common::folder(&[
-        ("Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n"),
-        ("values.yaml", "a: hunter2\n"),
-    ]);
+    let outside = chart_of_another();
     let mounted = Mounted::new(HELMS[0], "allowNoTarget: true\n");
     // Helm takes `cwd/..` out: for it this is `/proc/self/root`, and the system's own root with it.
     let away = format!("file:///proc/self/cwd/../root{}", outside.path().display());
@@ -1086,10 +1088,7 @@ fn a_dependency_outside_of_the_repository_is_refused() {
 #[test]
 fn a_dependency_outside_of_the_repository_is_refused_in_the_lock_too() {
     let repo = Repo::of_chart(&root().join("testdata/argocd/repo/apps/obs"));
-    let outside = common::folder(&[
-        ("Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n"),
-        ("values.yaml", "a: hunter2\n"),
-    ]);
+    let outside = chart_of_another();
     let head = "apiVersion: v2\nname: obs\nversion: 0.1.0\n";
     repo.write(
         "apps/obs/Chart.yaml",

@@ -423,6 +423,9 @@ mod tests {
             (0..9).for_each(|other| symlink(inside(other.to_string()), inside(format!("{one}/to-{other}"))).unwrap());
         }
         assert_eq!(files(&repository, &["many/**/*.yaml"]), Err("bad-glob".to_owned()));
+        // Nobody looks deeper than a glob can match.
+        fs::write(inside("1/here.yaml".to_owned()), "a: 1\n").unwrap();
+        assert_eq!(files(&repository, &["many/1/h*.yaml"]).unwrap(), ["./many/1/here.yaml"]);
     }
 
     proptest::proptest! {
@@ -465,5 +468,10 @@ mod tests {
         assert_eq!(files(&repository, &["env/x*.yaml"]), Err("no-such-file".to_owned()));
         let names = ["env/x*.yaml", "none.yaml", "values.yaml"].map(str::to_owned);
         assert_eq!(repository.values_files(&names, true, &[]).unwrap(), [ValuesFile::File("./values.yaml".to_owned())]);
+        // A link that leads nowhere is missing, and the files beside it are not.
+        symlink("nowhere.yaml", repository.chart().join("env/z.yaml")).unwrap();
+        assert_eq!(files(&repository, &["env/*.yaml"]), Err("no-such-file".to_owned()));
+        let found = repository.values_files(&["env/*.yaml".to_owned()], true, &[]).unwrap();
+        assert_eq!(found.iter().map(ValuesFile::word).collect::<Vec<_>>(), ["./env/a.yaml", "./env/b.yaml"]);
     }
 }

@@ -47,6 +47,8 @@ const HARMLESS: [&str; 34] = [
 ];
 /// A text without a break this long may be a key.
 const RUN_LEN_MIN: usize = 16;
+/// A longer number may be a secret, whatever its name is.
+pub const NUMBER_LEN_MAX: usize = 5;
 const WORD_LEN_MAX: usize = 24;
 const TEXT_LEN_MAX: usize = 120;
 
@@ -76,7 +78,7 @@ fn collect(value: &Value, path: &str, max: usize, found: &mut Vec<(String, Strin
         let path = if path.is_empty() { escaped } else { format!("{path}.{escaped}") };
         let text = match &entry.value.data {
             Data::Bool(is_true) => Some(is_true.to_string()),
-            Data::Number(Number::Int(number)) => Some(number.to_string()).filter(|text| text.parse::<i64>().is_ok()),
+            Data::Number(Number::Int(number)) => Some(number.to_string()).filter(|text| text.len() <= NUMBER_LEN_MAX),
             Data::Text(text) if is_harmless(name) && may_be_shown(text) && is_set_so(text) => Some(text.to_string()),
             _ => None,
         };
@@ -120,7 +122,7 @@ on: true
 nothing: null
 list: [a]
 a.b: {tag: x}
-psk: hunter2
+psk: 481516
 bind: hunter2
 app: {version: '1', type: 'true', kind: $HOME, mode: '{a,b}', level: '0', size: 18446744073709551615}
 community: {name: public, string: hunter2}

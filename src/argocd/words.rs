@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::repository::Repository;
-use super::secrecy::is_named_so;
+use super::secrecy::{NUMBER_LEN_MAX, is_named_so};
 use super::template::Template;
 use crate::source::Scrubber;
 use crate::values::{self, Known, Request};
@@ -36,9 +36,6 @@ pub fn public(said: &str, template: &Template, repository: &Repository) -> Vec<S
     let last: Vec<String> = last.map(|line| in_repository(line, repository)).collect();
     values.hidden_in(&last).iter().map(|line| of_nowhere(line)).collect()
 }
-
-/// A longer number may be one to be hidden, whatever its name is.
-const NUMBER_LEN_MAX: usize = 5;
 
 /// The user's values, to be hidden.
 struct Values {
